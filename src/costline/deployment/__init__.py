@@ -1,0 +1,1 @@
+"""Plans, the grid of them, feasibility, the Pareto front."""

@@ -1,0 +1,1 @@
+"""Counts times rates: seconds."""

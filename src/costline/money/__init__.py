@@ -1,0 +1,1 @@
+"""USD and kg CO2e; knows no plans."""

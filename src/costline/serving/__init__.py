@@ -1,0 +1,1 @@
+"""Requests over time: arrivals, queueing, latency metrics."""
