@@ -164,7 +164,7 @@ def _compose(text: str) -> yaml.Node | None:
 
 
 def _check_nesting(file: File, text: str) -> None:
-    """Deep nesting would overflow the composer's stack: bound brackets, and indicators and indents of a line."""
+    """Deep nesting would overflow the composer's stack: bound brackets, indicators and indents."""
     brackets = 0
     for number, line in enumerate(text.splitlines(), start=1):
         opened = line.count("[") + line.count("{")
