@@ -143,7 +143,7 @@ def _entry(file: File, id: str, nodes: tuple[yaml.Node, yaml.Node], place: _Plac
     return Entry(id, values, found, f"{file.name}:{line_of(nodes[0])}")
 
 
-def _provenance(file: File, pairs: Pairs, base: Provenance) -> Provenance:
+def _provenance(file: File, pairs: Mapping[str, tuple[yaml.Node, yaml.Node]], base: Provenance) -> Provenance:
     """`base` with the given header keys replaced."""
     stated: dict[str, Any] = {}
     for key, (key_node, node) in pairs.items():
