@@ -36,7 +36,7 @@ def resolve(requirements: list[str], constraints: Path | None = None) -> dict[st
 
 
 def groups() -> dict[str, list[str]]:
-    """The core's requirements and each extra's, with references to our own extras replaced by their content."""
+    """Requirements of the core and of each extra; our own extras stand as what they contain."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
     own = {f"{project['name']}[{extra}]": requirements for extra, requirements in extras.items()}
