@@ -74,9 +74,7 @@ def load(name: str) -> Any:
 
 def faults(equation: Equation, units: set[str], keys: set[str]) -> list[str]:
     """What one equation's docstring lacks."""
-    found = [
-        f"section {name!r} is missing" for name in docstrings.REQUIRED if not equation.sections.get(name)
-    ]
+    found = [f"section {name!r} is missing" for name in docstrings.REQUIRED if not equation.sections.get(name)]
     documented = [item.name for item in equation.parameters]
     if sorted(documented) != sorted(equation.arguments):
         found.append(f"Parameters lists {documented}, the function takes {list(equation.arguments)}")
