@@ -4,10 +4,10 @@ SHARED ?= ../shared
 VENV := .venv
 BIN := $(VENV)/bin
 REQUIRES := pyproject.toml requirements.lock
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 UV := $(shell command -v uv 2>/dev/null)
 # $(call install,REQUIREMENT): pinned by the lock; uv where it is present and can reach the packages, else pip.
-install = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python -c requirements.lock -e '$(1)' ||) \
+install = $(if $(UV),$(UV) pip install -qq --python $(BIN)/python -c requirements.lock -e '$(1)' ||) \
 	$(PIP) -c requirements.lock -e '$(1)'
 
 .DEFAULT_GOAL := help

@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 import yaml
-from costline.cli import cli
 
 from costline.answers.scenario import Scenario
+from costline.cli import cli
 from docstrings import PACKAGE, ROOT, Equation, equations
 
 DOCS = ROOT / "docs"
