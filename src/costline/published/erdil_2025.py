@@ -1,0 +1,59 @@
+"""Erdil 2025, "Inference economics of language models" (arXiv 2506.04645), as its authors' code computes it.
+
+The public surface of the reproduction: latencies, frontiers, and the paper's tables and figures. Quirks of the
+code are kept where the printed tables need them: real-numbered GPUs and batches, a KV cache of one micro-batch
+in the memory test, expert parallelism that switches on at twice the sparsity, alpha = 3 in every table.
+"""
+
+from __future__ import annotations
+
+from costline.published import erdil_2025_figures as _figures
+from costline.published import erdil_2025_tables as _tables
+from costline.published.cells import FigureData, Table
+from costline.published.erdil_2025_data import gpus, models
+from costline.published.erdil_2025_frontier import Frontier, Point, frontier, preference
+from costline.published.erdil_2025_latency import token_latency_s
+from costline.published.erdil_2025_printed import printed_latency_s
+from costline.published.erdil_2025_text import text_numbers
+from costline.published.erdil_2025_toy import infinite_bandwidth_latency_s
+
+__all__ = [
+    "Frontier",
+    "Point",
+    "figures",
+    "frontier",
+    "gpus",
+    "infinite_bandwidth_latency_s",
+    "models",
+    "preference",
+    "printed_latency_s",
+    "tables",
+    "token_latency_s",
+]
+
+
+def tables() -> list[Table]:
+    """The paper's six tables and the numbers of its text, printed beside computed; some 15 s of computing."""
+    return [
+        _tables.table_1(),
+        _tables.table_2(),
+        _tables.table_3(),
+        _tables.table_4(),
+        _tables.table_5(),
+        _tables.table_6(),
+        text_numbers(),
+    ]
+
+
+def figures() -> list[FigureData]:
+    """The curves of the paper's Figures 1, 3, 4 and 6 to 10."""
+    return [
+        _figures.figure_1(),
+        _figures.figure_3(),
+        _figures.figure_4(),
+        _figures.figure_6(),
+        _figures.figure_7(),
+        _figures.figure_8(),
+        _figures.figure_9(),
+        _figures.figure_10(),
+    ]
