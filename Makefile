@@ -27,7 +27,7 @@ lint: $(VENV)/.stamp ## Check style, types and the arrows between layers
 	@$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.stamp ## Measure speed against its budgets
-	@$(BIN)/pytest --quiet tests --benchmark-enable --benchmark-only -p no:xdist
+	@$(BIN)/pytest --quiet tests --benchmark-enable --benchmark-only -p no:xdist -rfE
 
 docs: $(VENV)/.stamp ## Write docs/equations.md, docs/terms.md and docs/cli.md anew
 	@$(BIN)/python tools/generate_docs.py

@@ -43,7 +43,7 @@ MAY_INHERIT: dict[str, str] = {}
 """Classes that must inherit from a foreign class: `file:class` → reason."""
 
 ONLY_IN_QUANTITIES = {1e3, 1e6, 1e9, 1e12, 1024.0, 3600.0, 86_400.0, 8_760.0}
-NO_QUANTITY = ("record", "text", "flag", "bool", "name", "choice", "mask", "function")
+NO_QUANTITY = ("record", "mapping", "table", "list", "text", "flag", "bool", "name", "choice", "mask", "function")
 BASES = {"Exception", "ValueError", "TypedDict", "Protocol", "NamedTuple", "BaseModel"}
 EMPTY_NAMES = {"utils", "util", "common", "base", "helpers", "misc"}
 ELSEWHERE = (
