@@ -132,6 +132,19 @@ class Indexer:
     heads: int
     head_dim: int
     top_k: int
+    shared: bool = False
+    """Reuses the selection of an earlier layer: attends to `top_k` tokens, but has no weights and no cache."""
+    head_weights: bool = True
+    """A projection of the hidden state weighs the heads' scores; without it queries are normed like keys."""
+
+
+@dataclass(frozen=True)
+class Compressor:
+    """Long-range branch of windowed attention: every `rate` tokens are pooled into one cached entry."""
+
+    rate: int
+    overlap: bool = False
+    """Neighbouring entries pool overlapping spans: projections twice as wide."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,16 @@ class Attention:
     """The query projection is twice as wide and gates the output."""
     values_are_keys: bool = False
     """No value projection: values are the keys before the rotation (one cached vector still stands for each)."""
+    cached_once: bool = False
+    """One projection and one cached vector, with its norm, serve as key and as value."""
+    reuses_cache: bool = False
+    """Reads the keys and values of an earlier layer: no such projections, no cache of its own."""
+    query_rank: int | None = None
+    """Low-rank query projection (with a norm between) of attention that is not latent."""
+    output_rank: int | None = None
+    """Low-rank output projection, by `output_groups` groups of heads: this rank for each group."""
+    output_groups: int = 1
+    compressor: Compressor | None = None
 
 
 @dataclass(frozen=True)
@@ -166,11 +189,14 @@ class State:
     key_heads: int
     value_heads: int
     key_dim: int
-    """Per head; for mamba2 the state size."""
+    """Per head; for mamba2 the state size, with `key_heads` groups."""
     value_dim: int
     """Per head."""
     conv_width: int = 0
+    conv_bias: bool = False
     state_format: str = "fp32"
+    conv_format: str = "bf16"
+    """Number format of the last `conv_width - 1` inputs that the convolution keeps."""
 
 
 @dataclass(frozen=True)
@@ -299,6 +325,30 @@ class Tariff:
 
 
 @dataclass(frozen=True)
+class Lengths:
+    """How long prompts or answers are."""
+
+    mean_tokens: float
+    p50_tokens: float
+    p95_tokens: float
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A reference workload: lengths of prompts and answers, and how often they come."""
+
+    id: str
+    name: str
+    aliases: tuple[str, ...]
+    input: Lengths
+    output: Lengths
+    requests_per_s: float | None
+    """Mean arrival rate of the trace; None for a shape without one."""
+    notes: str
+    provenance: Mapping[str, Provenance]
+
+
+@dataclass(frozen=True)
 class EngineMemory:
     """How a serving engine divides device memory (see architecture of `forward.memory`)."""
 
@@ -314,5 +364,45 @@ class EngineMemory:
     """Share of the visible memory that is free before the weights are read."""
     state_pool_ratio: float
     """For hybrid models: bytes set aside for layer states per byte of KV pool (0 = only what is needed)."""
+    notes: str
+    provenance: Mapping[str, Provenance] = field(default_factory=dict[str, Provenance])
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Measured over predicted on systems that were measured: quantiles of the ratio."""
+
+    p10: float
+    p50: float
+    p90: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class Efficiency:
+    """What kernels sustain on a family of chips, as fractions of the datasheet and seconds."""
+
+    id: str
+    """The chip family, or `default`."""
+    flop_fraction: Mapping[str, float]
+    """Large matrix products, by number format; bf16 always present."""
+    attention_flop_fraction: float
+    """Prefill attention, of the bf16 peak."""
+    hbm_fraction: float
+    """Streaming weights."""
+    kv_fraction: float
+    """Decode attention reading the cache."""
+    link_fraction: float
+    scale_out_fraction: float
+    kernel_floor_s: float
+    """Time of a kernel with nothing to do, inside a captured graph."""
+    collective_floor_s: float
+    """Time of a small all-reduce between two devices."""
+    host_step_s: float
+    """Scheduling, sampling and input preparation between two steps."""
+    measured: bool
+    """Fitted on this family, or taken over from another by rule."""
+    residuals: Mapping[str, Residuals]
+    """By quantity: tpot, ttft, throughput."""
     notes: str
     provenance: Mapping[str, Provenance] = field(default_factory=dict[str, Provenance])
