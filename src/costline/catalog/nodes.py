@@ -131,7 +131,10 @@ def number_of(file: File, node: yaml.Node, shape: Number, path: str) -> float | 
     )  # fmt: skip
     if fault:
         file.fail(node, f"{path}={node.value} must be {fault}")
-    return number if shape.factor == 1 else number * shape.factor
+    if shape.factor == 1:
+        return number
+    # dividing by a million is exact where multiplying by a millionth is not: 5 us is 5e-06
+    return number * shape.factor if shape.factor > 1 else number / round(1 / shape.factor)
 
 
 def text_of(file: File, node: yaml.Node, shape: Text, path: str) -> str:

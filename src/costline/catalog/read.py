@@ -4,9 +4,10 @@ Knows how a fact file is laid out. Knows neither YAML's syntax (`nodes`) nor any
 their entries stand beside their loaders.
 
 A file has a header (`source`, `kind`, `retrieved`, `note`: the provenance of every value below) and one
-section of entries by id. An entry may carry the four header keys for itself, and ``sources: {field: key}`` or
-``sources: {field: {source: …, kind: …}}`` for its fields (``field.key`` inside a table); any value may also
-be written ``{value: …, source: …, kind: …, retrieved: …, note: …}``.
+section of entries by id. An entry may carry the four header keys for itself. Header and entry may have
+``sources: {field: key}`` or ``sources: {field: {source: …, kind: …}}`` for single fields (``field.key`` inside
+a table); any value may also be written ``{value: …, source: …, kind: …, retrieved: …, note: …}``. The nearest
+statement holds: the value's own, the entry's for the field, the file's for the field, the entry's, the file's.
 """
 
 from __future__ import annotations
@@ -99,20 +100,25 @@ def read_all(section: str, block: Block, *parts: str) -> dict[str, Entry]:
 
 
 def read_section(path: Path, section: str, block: Block) -> dict[str, Entry]:
-    """The entries of `path` by id; raises CatalogError with file and line at the first fault."""
+    """The entries of `path` by id; raises CatalogError with file and line at the first fault.
+
+    An empty `section` means that the whole file is entries by id, without a header.
+    """
     file = File(path.relative_to(DATA).as_posix() if path.is_relative_to(DATA) else str(path))
     root = pairs_of(file, parse(file, path), "")
+    base = Provenance(source="", kind="assumed", retrieved="")
+    if not section:
+        return {id: _entry(file, id, nodes, _Place(block, base), {}) for id, nodes in root.items()}
+    known = (*HEADER, "sources", section)
     for key, (key_node, _) in root.items():
-        if key not in (*HEADER, section):
-            file.fail_key(key_node, key, (*HEADER, section))
+        if key not in known:
+            file.fail_key(key_node, key, known)
     if section not in root:
         raise CatalogError(f"{file.name}:1: key {section!r} is missing; it holds the entries by id")
-    stated = {key: root[key] for key in HEADER if key in root}
-    header = _provenance(file, stated, Provenance(source="", kind="assumed", retrieved=""))
-    return {
-        id: _entry(file, id, nodes, _Place(block, header))
-        for id, nodes in pairs_of(file, root[section][1], section).items()
-    }
+    header = _provenance(file, {key: root[key] for key in HEADER if key in root}, base)
+    shared = _field_sources(file, root["sources"][1], block, header) if "sources" in root else {}
+    entries = pairs_of(file, root[section][1], section)
+    return {id: _entry(file, id, nodes, _Place(block, header), shared) for id, nodes in entries.items()}
 
 
 @dataclass(frozen=True)
@@ -128,8 +134,10 @@ class _Place:
         return _Place(shape, self.default, f"{self.path}.{key}", f"{self.name}.{name}" if self.name else name)
 
 
-def _entry(file: File, id: str, nodes: tuple[yaml.Node, yaml.Node], place: _Place) -> Entry:
-    """One entry; `place` has its block and what the file's header says."""
+def _entry(
+    file: File, id: str, nodes: tuple[yaml.Node, yaml.Node], place: _Place, shared: dict[str, Provenance]
+) -> Entry:
+    """One entry; `place` has its block and what the file's header says, `shared` the header's `sources`."""
     assert isinstance(place.shape, Block)
     pairs = pairs_of(file, nodes[1], id)
     own = {key: pairs.pop(key) for key in HEADER if key in pairs and key not in place.shape.fields}
@@ -138,9 +146,18 @@ def _entry(file: File, id: str, nodes: tuple[yaml.Node, yaml.Node], place: _Plac
     found: dict[str, Provenance] = {"": default}
     values = _fields(file, nodes[0], (pairs, _Place(place.shape, default, id)), found)
     if sources is not None:
-        for name, provenance in _entry_sources(file, sources[1], place.shape, default).items():
-            found.setdefault(name, provenance)
+        _merge(found, _field_sources(file, sources[1], place.shape, default), values)
+    _merge(found, shared, values)
     return Entry(id, values, found, f"{file.name}:{line_of(nodes[0])}")
+
+
+def _merge(found: dict[str, Provenance], more: dict[str, Provenance], values: dict[str, Any]) -> None:
+    """Add what `more` says of values that are there, where nothing nearer does."""
+    for name, provenance in more.items():
+        field, dot, key = name.partition(".")
+        value = values[field]
+        if value not in (None, "", {}, ()) and not (dot and isinstance(value, dict) and key not in value):
+            found.setdefault(name, provenance)
 
 
 def _provenance(file: File, pairs: Mapping[str, tuple[yaml.Node, yaml.Node]], base: Provenance) -> Provenance:
@@ -153,19 +170,22 @@ def _provenance(file: File, pairs: Mapping[str, tuple[yaml.Node, yaml.Node]], ba
     return replace(base, **stated) if stated else base
 
 
-def _entry_sources(file: File, node: yaml.Node, block: Block, default: Provenance) -> dict[str, Provenance]:
-    """Provenance by the record's field name from an entry's ``sources``."""
+def _field_sources(file: File, node: yaml.Node, block: Block, default: Provenance) -> dict[str, Provenance]:
+    """Provenance by the record's field name from a ``sources`` mapping."""
     found: dict[str, Provenance] = {}
     for key, (key_node, value) in pairs_of(file, node, "sources").items():
-        name, dot, inner = key.partition(".")
-        if name not in block.fields:
-            file.fail_key(key_node, name, block.fields)
-        pairs = (
-            {"source": (key_node, value)}
-            if isinstance(value, yaml.ScalarNode)
-            else pairs_of(file, value, key)
-        )
-        found[(block.fields[name].to or name) + dot + inner] = _provenance(file, pairs, default)
+        name, shape = "", block
+        for part in key.split("."):
+            if isinstance(shape, Block) and part not in shape.fields:
+                file.fail_key(key_node, key, shape.fields)
+            if isinstance(shape, Table) and shape.keys and part not in shape.keys:
+                file.fail_key(key_node, key, shape.keys)
+            field = shape.fields[part] if isinstance(shape, Block) else None
+            name += "." * bool(name) + ((field.to or part) if field else part)
+            shape = field.shape if field else getattr(shape, "item", Text())
+        plain = isinstance(value, yaml.ScalarNode)
+        pairs = {"source": (key_node, value)} if plain else pairs_of(file, value, key)
+        found[name] = _provenance(file, pairs, default)
     return found
 
 
