@@ -8,7 +8,12 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
+from numpy.typing import NDArray
+
 from costline.errors import InputError
+
+Array = NDArray[np.float64]
 
 KILO = 1e3
 MEGA = 1e6
@@ -37,6 +42,11 @@ _SIZE_UNITS = {
 }  # fmt: skip
 _COUNT_SUFFIXES = {"": 1, "k": KILO, "m": MEGA, "b": GIGA, "t": TERA}
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*$")
+
+
+def as_array(value: object) -> Array:
+    """`value` as a float64 array (0-d for a scalar)."""
+    return np.asarray(value, dtype=np.float64)
 
 
 def _split(text: str, what: str) -> tuple[float, str]:

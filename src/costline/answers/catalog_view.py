@@ -1,0 +1,196 @@
+"""catalog: list, show, check, schema and add — facts as answers, each value with its source."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from costline.answers.answer import Answer
+from costline.answers.scenario import Scenario
+from costline.architecture.kv_cache import kv_bytes_per_token
+from costline.architecture.weights import parameters
+from costline.catalog import find, load, models
+from costline.catalog import schema as catalog_schema
+from costline.catalog.records import Chip, Model, Offer, System
+from costline.errors import UnknownIdError
+from costline.render import Column, Form, Table
+
+Row = dict[str, Any]
+
+
+def _model_row(model: Model) -> Row:
+    counts = parameters(model)
+    return {
+        "id": model.id,
+        "name": model.name,
+        "aliases": list(model.aliases),
+        "hf_id": model.hf_id,
+        "family": model.family,
+        "layers": sum(group.count for group in model.layers),
+        "parameters": {"total": counts.total, "active": counts.active},
+        "kv_bytes_per_token": {name: kv_bytes_per_token(model, name) for name in ("bf16", "fp8")},
+        "max_context_tokens": model.max_context_tokens,
+        "checkpoint_formats": dict(model.checkpoint_formats),
+        "source": model.provenance[""].source,
+    }
+
+
+def _chip_row(chip: Chip) -> Row:
+    names = ("id", "name", "vendor", "family", "launch", "status", "memory_bytes", "visible_memory_bytes",
+             "hbm_bytes_per_s", "tdp_w", "system")  # fmt: skip
+    row: Row = {name: getattr(chip, name) for name in names}
+    return {
+        **row,
+        "aliases": list(chip.aliases),
+        "dense_flop_per_s": dict(chip.dense_flop_per_s),
+        "sparse_flop_per_s": dict(chip.sparse_flop_per_s),
+        "source": chip.provenance[""].source,
+    }
+
+
+def _system_row(system: System) -> Row:
+    row = _plain_row(system)
+    row["fabric"] = dataclasses.asdict(system.fabric)
+    row["slices"] = ["x".join(str(side) for side in piece.shape) for piece in system.slices]
+    return row
+
+
+def _plain_row(record: Any) -> Row:
+    names = [field.name for field in dataclasses.fields(record) if field.name != "provenance"]
+    row = {name: getattr(record, name) for name in names}
+    known: Mapping[str, Any] = getattr(record, "provenance", {})
+    if "" in known:
+        row["source"] = known[""].source
+    return row
+
+
+_NUMBERS: dict[str, Form] = {
+    "memory_bytes": "bytes", "hbm_bytes_per_s": "bytes", "max_context_tokens": "count", "layers": "count",
+    "usd_per_accelerator_hour": "usd", "g_co2e_per_kwh": "number", "pue": "number", "usd_per_kwh": "number",
+    "accelerators_per_node": "count", "tdp_w": "count", "total": "large", "active": "large", "kv_bf16": "count",
+    "bf16": "large", "fp8": "large",
+}  # fmt: skip
+_SHOWN: dict[str, tuple[str, ...]] = {
+    "models": ("id", "name", "layers", "total", "active", "kv_bf16", "max_context_tokens", "source"),
+    "accelerators": ("id", "name", "memory_bytes", "hbm_bytes_per_s", "bf16", "fp8", "tdp_w", "source"),
+    "systems": ("id", "chip", "accelerators_per_node", "topology", "domain_size", "source"),
+    "offers": ("id", "chip", "provider", "term", "usd_per_accelerator_hour", "region", "date", "source"),
+    "grids": ("id", "name", "level", "g_co2e_per_kwh", "year", "source"),
+    "pues": ("id", "operator", "pue", "year", "source"),
+    "tariffs": ("id", "region", "sector", "usd_per_kwh", "period", "source"),
+    "engines": ("id", "engine", "version", "memory_fraction", "source"),
+    "workloads": ("id", "name", "source"),
+    "sources": ("key", "title", "url", "retrieved"),
+}
+
+
+def _listers() -> dict[str, Callable[[], list[Row]]]:
+    def plain(records: Callable[[], Mapping[str, Any]]) -> Callable[[], list[Row]]:
+        return lambda: [_plain_row(record) for record in records().values()]
+
+    return {
+        "models": lambda: [_model_row(model) for model in models.models().values()],
+        "accelerators": lambda: [_chip_row(chip) for chip in load.chips().values()],
+        "systems": lambda: [_system_row(system) for system in load.systems().values()],
+        "offers": plain(load.offers),
+        "grids": plain(load.grids),
+        "pues": plain(load.pues),
+        "tariffs": plain(load.tariffs),
+        "engines": plain(load.engines),
+        "workloads": plain(load.workloads),
+        "sources": plain(load.sources),
+    }
+
+
+def listing(kind: str) -> Answer:
+    """All records of a kind. Raises UnknownIdError naming the kinds."""
+    known = _listers()
+    if kind not in known:
+        raise UnknownIdError("kind of catalog entry", kind, known)
+    rows = known[kind]()
+    columns = tuple(Column(key, key.replace("_", " "), _NUMBERS.get(key, "text")) for key in _SHOWN[kind])
+    table = Table(f"{len(rows)} {kind}", columns, tuple(_flat(row) for row in rows))
+    return Answer("catalog list", {kind: rows}, (table,))
+
+
+def _flat(row: Row) -> Row:
+    nested = {
+        **row.get("parameters", {}),
+        **{name: row["dense_flop_per_s"].get(name) for name in ("bf16", "fp8") if "dense_flop_per_s" in row},
+    }
+    if "kv_bytes_per_token" in row:
+        nested["kv_bf16"] = row["kv_bytes_per_token"]["bf16"]
+    if isinstance(row.get("fabric"), Mapping):
+        nested |= {name: row["fabric"][name] for name in ("topology", "domain_size")}
+    return {**row, **nested}
+
+
+_FINDERS: tuple[tuple[str, Callable[[str], Any]], ...] = (
+    ("accelerator", find.chip),
+    ("model", models.find_model),
+    ("system", find.system),
+    ("offer", find.offer),
+    ("engine", find.engine),
+    ("workload", find.workload),
+    ("grid", find.grid),
+    ("tariff", find.tariff),
+)
+
+
+def one(name: str) -> Answer:
+    """Everything known of one id or alias, of whatever kind. Raises UnknownIdError naming the nearest."""
+    for kind, finder in _FINDERS:
+        try:
+            record = finder(name)
+        except UnknownIdError:
+            continue
+        return _shown(kind, record)
+    raise UnknownIdError("catalog entry", name, [*load.chips(), *models.model_ids(), *load.systems()])
+
+
+def _shown(kind: str, record: Any) -> Answer:
+    row = _model_row(record) if isinstance(record, Model) else _plain_row(record)
+    if isinstance(record, Chip):
+        row = _chip_row(record)
+    provenance = {key or "default": dataclasses.asdict(value) for key, value in record.provenance.items()}
+    data: Row = {kind: {**row, "provenance": provenance}}
+    if isinstance(record, Model):
+        data[kind]["layer_groups"] = [dataclasses.asdict(group) for group in record.layers]
+        data[kind]["parameters_by_component"] = dict(parameters(record).by_component)
+        data[kind]["notes"] = record.notes
+    if isinstance(record, Chip):
+        data[kind]["offers"] = [_offer_row(offer) for offer in find.offers_for(record.id)]
+        data[kind]["notes"] = record.notes
+    rows = tuple(
+        {"field": key, "value": _text(value), "source": _source_of(record, key)}
+        for key, value in data[kind].items()
+        if key not in ("provenance", "offers", "layer_groups")
+    )
+    columns = (Column("field", "field"), Column("value", "value"), Column("source", "source"))
+    return Answer("catalog show", data, (Table(f"{kind} {record.id}", columns, rows),))
+
+
+def _source_of(record: Any, field: str) -> str:
+    provenance = record.provenance.get(field) or record.provenance[""]
+    return f"{provenance.source} ({provenance.kind}, {provenance.retrieved})"
+
+
+def _offer_row(offer: Offer) -> Row:
+    names = ("id", "provider", "term", "usd_per_accelerator_hour", "region", "date")
+    return {name: getattr(offer, name) for name in names}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key or 'default'}: {_text(inner)}" for key, inner in value.items() if inner is not None)
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(inner) for inner in value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """JSON Schema of the scenario or of a kind of fact file."""
+    if kind == "scenario":
+        return Scenario.model_json_schema()
+    return catalog_schema.json_schema(kind)

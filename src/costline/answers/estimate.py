@@ -1,0 +1,205 @@
+"""estimate: one configuration — step times by term, memory, throughput, cost, and what binds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from costline.answers.answer import Answer
+from costline.answers.choices import (
+    activation_format,
+    kv_format,
+    the_model,
+    the_price,
+    the_rates,
+    the_site,
+    weight_table,
+)
+from costline.answers.columns import Engine, room
+from costline.answers.estimate_view import charts, summary, tables
+from costline.answers.scenario import ModelBlock, PriceBlock
+from costline.answers.sources import step_sources
+from costline.architecture.kv_cache import kv_bytes_per_token
+from costline.architecture.operations import Formats, Segment, decode_segment, prefill_segment
+from costline.architecture.sharding import Layout, layout
+from costline.architecture.weights import weight_bytes
+from costline.deployment.grid import Fixed, check_fixed
+from costline.errors import InputError
+from costline.forward.memory import kv_capacity_tokens
+from costline.forward.rates import Rates, ideal_rates
+from costline.forward.steps import RESOURCES, StepTime, step_time
+from costline.money.price import fleet_usd_per_hour
+from costline.money.unit_cost import usd_per_mtok
+from costline.quantities import as_array
+
+MOST = 1e8  # largest batch or context taken for a number rather than a slip
+
+
+def estimate(
+    model: str | None = None,
+    accelerator: str = "h100-sxm",
+    *,
+    config: str | Path | None = None,
+    tp: int = 1,
+    pp: int = 1,
+    dp: int = 1,
+    ep: int | None = None,
+    batch: float = 1,
+    context: float = 4096,
+    new_tokens: int = 1,
+    weights: str | Mapping[str, str] = "checkpoint",
+    kv: str = "bf16",
+    activations: str = "auto",
+    price: float | None = None,
+    engine: str = "vllm",
+    memory_utilization: float | None = None,
+    calibration: str = "default",
+) -> Answer:
+    """Step times by term, memory, throughput and cost of one replica.
+
+    `batch` sequences of `context` cached tokens decode together (`new_tokens` > 1: a verification step); the prefill is
+    of `context` tokens of one prompt. Raises InputError for anything that cannot be.
+    """
+    block = _model_block(model, config)
+    record = the_model(block)
+    lanes = Fixed(tp, pp, dp, ep)
+    check_fixed(record, lanes)
+    _check_numbers(batch=batch, context=context, new_tokens=new_tokens)
+    if calibration not in ("default", "none"):
+        raise InputError(f"calibration={calibration!r} is not known; use default or none")
+    if memory_utilization is not None and not 0 < memory_utilization <= 1:
+        raise InputError(f"memory_utilization={memory_utilization} must lie in (0, 1]; 0.9 is usual")
+    site = the_site(accelerator, engine)
+    where = layout(tp, pp, dp, _experts_degree(ep, tp, dp))
+    _check_span(site.system, where)
+    label, table = weight_table(record, weights)
+    formats = Formats(table, kv_format(kv), activation_format(site.chip, table, activations))
+    rates = the_rates(site, calibration)
+    runner = Engine(record, formats, rates, site, memory_utilization)
+    ideal = ideal_rates(site.chip, site.system)
+    cost = the_price(_price_block(price), site.chip)
+    devices = int(tp * pp * dp)
+    segment = decode_segment(batch / pp, context, new_tokens)
+    decode = _phase(runner, [segment], where, ideal)
+    prompt = prefill_segment(1, context)
+    prefill = _phase(runner, [prompt], where, ideal)
+    space = _memory(runner, where, context, batch)
+    per_s = batch * new_tokens / decode["step_time_s"]
+    hourly = float(fleet_usd_per_hour(devices, cost.usd_per_hour)) if cost else None
+    data: dict[str, Any] = {
+        "question": "estimate",
+        "model": record.id,
+        "accelerator": site.chip.id,
+        "system": site.system.id,
+        "accelerators": devices,
+        "tp": tp, "pp": pp, "dp": dp, "ep": int(where.ep),
+        "batch": batch,
+        "context_tokens": context,
+        "new_tokens": new_tokens,
+        "formats": {"weights": label, "kv_cache": formats.kv, "activations": formats.activations},
+        "calibration": calibration,
+        "decode": {
+            **decode,
+            "tpot_s": decode["step_time_s"],
+            "tokens_per_s": per_s,
+            "tokens_per_s_per_accelerator": per_s / devices,
+        },
+        "prefill": {
+            **prefill,
+            "time_s": prefill["step_time_s"],
+            "tokens_per_s": pp * context / prefill["step_time_s"],
+            "tokens_per_s_per_accelerator": pp * context / prefill["step_time_s"] / devices,
+        },
+        "memory": space,
+        "cost": {
+            "usd_per_hour": hourly,
+            "usd_per_mtok_output": float(usd_per_mtok(hourly, per_s)) if hourly is not None else None,
+            "usd_per_mtok_input": _input_cost(hourly, pp * context / prefill["step_time_s"]),
+            "usd_per_accelerator_hour": cost.usd_per_hour if cost else None,
+            "price_source": (cost.offer.id if cost.offer else "given") if cost else None,
+        },
+    }  # fmt: skip
+    return Answer(
+        question="estimate",
+        data=data,
+        tables=tables(data),
+        charts=charts(data),
+        summary=summary(data, record),
+        sources=step_sources(record, site, cost, calibration),
+    )
+
+
+def _model_block(model: str | None, config: str | Path | None) -> ModelBlock:
+    if (model is None) == (config is None):
+        raise InputError("give exactly one of --model and --config: a catalogued model or a config.json")
+    return ModelBlock.model_construct(id=model, config=None if config is None else str(config))
+
+
+def _price_block(price: float | None) -> PriceBlock:
+    if price is not None and not (np.isfinite(price) and price >= 0):
+        raise InputError(f"price={price} must be a finite number of USD per accelerator-hour, 0 or more")
+    return PriceBlock(accelerator_usd_per_hour=price)
+
+
+def _check_numbers(**values: float) -> None:
+    for name, value in values.items():
+        if not (np.isfinite(value) and 0 < value <= MOST):
+            raise InputError(f"{name}={value} must be above 0 and at most {MOST:,.0f}; give a plain number")
+
+
+def _experts_degree(ep: int | None, tp: int, dp: int) -> int:
+    return ep if ep is not None else (tp * dp if dp > 1 else 1)
+
+
+def _check_span(system: Any, where: Layout) -> None:
+    devices, domain = int(where.devices), system.fabric.domain_size
+    if devices > domain and system.scale_out_bytes_per_s <= 0:
+        raise InputError(
+            f"tp·pp·dp={devices} exceeds the {domain} accelerators that {system.id} connects; use at most {domain}"
+        )
+
+
+def _phase(engine: Engine, parts: list[Segment], where: Layout, ideal: Rates) -> dict[str, Any]:
+    """One step: expected time, bounds at datasheet rates, terms and waits."""
+    step = step_time(engine.model, parts, where, engine.formats, engine.rates)
+    limit = step_time(engine.model, parts, where, engine.formats, ideal)
+    return {
+        "step_time_s": float(step.expected_s),
+        "lower_bound_s": float(limit.lower_bound_s),
+        "serial_bound_s": float(limit.serial_s),
+        "terms_s": {name: float(value) for name, value in step.terms_s.items() if float(value) > 0},
+        "waits_s": {name: float(step.waits_s[name]) for name in RESOURCES},
+        "bound": RESOURCES[int(step.bound)],
+        "roofline_s": _roofline(limit),
+    }
+
+
+def _roofline(limit: StepTime) -> dict[str, float]:
+    return {
+        "compute": float(limit.compute_s),
+        "memory": float(limit.essential_s),
+        "network": float(limit.network_s),
+    }
+
+
+def _memory(engine: Engine, where: Layout, context: float, batch: float) -> dict[str, Any]:
+    space = room(engine, where, context)
+    tokens = float(kv_capacity_tokens(engine.model, space["pool_bytes"], engine.formats.kv, where))
+    most = float(space["max_batch"])
+    return {
+        "weights_bytes": weight_bytes(engine.model, engine.formats.weights),
+        "weights_bytes_per_accelerator": float(space["weights_bytes"]),
+        "kv_bytes_per_token": kv_bytes_per_token(engine.model, engine.formats.kv),
+        "kv_pool_bytes_per_accelerator": max(float(space["pool_bytes"]), 0.0),
+        "kv_capacity_tokens": tokens,
+        "accelerator_memory_bytes": engine.site.chip.visible_memory_bytes,
+        "max_batch": int(most) if np.isfinite(most) else None,
+        "fits": bool(as_array(most) >= batch),
+    }
+
+
+def _input_cost(hourly: float | None, tokens_per_s: float) -> float | None:
+    return None if hourly is None else float(usd_per_mtok(hourly, tokens_per_s))

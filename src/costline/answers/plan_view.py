@@ -1,0 +1,161 @@
+"""Tables, charts and words of a plan: layout only, every number is in the rows."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from costline.answers.scenario import Scenario
+from costline.architecture.weights import parameters
+from costline.catalog import find
+from costline.catalog.records import Model
+from costline.figures_chart import Axis, Chart, Series
+from costline.money.price import STALE_DAYS, price_age_days
+from costline.quantities import MILLI, PERCENT, format_count, format_seconds, significant
+from costline.render import Column, Table
+
+_PLAN_COLUMNS = (
+    Column("rank", "#", "count"),
+    Column("accelerator", "accelerator"),
+    Column("accelerators", "chips", "count"),
+    Column("layout", "layout"),
+    Column("weights", "weights"),
+    Column("kv_cache", "KV"),
+    Column("batch", "batch", "count"),
+    Column("utilization", "used", "percent"),
+    Column("ttft_p99_s", "TTFT p99", "seconds"),
+    Column("tpot_s", "TPOT", "seconds"),
+    Column("tpot_p99_s", "TPOT p99", "seconds"),
+    Column("tokens_per_s_per_accelerator", "tok/s/chip", "rate"),
+    Column("usd_per_hour", "$/hour", "usd"),
+    Column("usd_per_mtok", "$/Mtok out", "usd"),
+    Column("bound", "bound by"),
+)
+
+
+def title_of(scenario: Scenario, model: Model) -> str:
+    """The question in one line."""
+    work = scenario.workload
+    load = "full load"
+    if work.peak_request_rate is not None:
+        load = f"{work.peak_request_rate:g} requests/s"
+    elif work.concurrency is not None:
+        load = f"{work.concurrency:g} in flight"
+    return f"{model.name}: {work.input_mean:,.0f} tokens in, {work.output_mean:,.0f} out, {load}"
+
+
+def tables(
+    scenario: Scenario, model: Model, rows: Sequence[Mapping[str, Any]], helps: Sequence[Mapping[str, Any]]
+) -> tuple[Table, ...]:
+    """The ranked plans, and what would help."""
+    note = "Steady state; p99 from queueing formulas. tok/s counts output tokens; $/Mtok out pays for the prompts too."
+    main = Table(title_of(scenario, model), _PLAN_COLUMNS, tuple(rows), note)
+    if not helps:
+        return (main,)
+    columns = (
+        Column("change", "what would help plan 1"),
+        Column("usd_per_mtok", "$/Mtok out", "usd"),
+        Column("saving", "saves", "percent"),
+    )
+    return main, Table("", columns, tuple(helps))
+
+
+def summary(
+    scenario: Scenario,
+    model: Model,
+    rows: Sequence[Mapping[str, Any]],
+    helps: Sequence[Mapping[str, Any]],
+    today: datetime.date,
+) -> str:
+    """The decision in a few lines."""
+    best = rows[0]
+    each = f"{best['accelerators']} × {best['accelerator']} as {best['layout']}"
+    lines = [
+        f"Run {each}, {best['weights']} weights, {best['kv_cache']} cache, up to {best['batch']} sequences a replica: "
+        f"${best['usd_per_hour']:,.2f}/hour, ${significant(best['usd_per_mtok'])} per million output tokens.",
+        f"TTFT {format_seconds(best['ttft_s'])} (p99 {format_seconds(best['ttft_p99_s'])}), "
+        f"TPOT {format_seconds(best['tpot_s'])} (p99 {format_seconds(best['tpot_p99_s'])}), "
+        f"{best['utilization'] * PERCENT:.0f} % of its capacity used.",
+        f"Why: {best['reason']}.",
+    ]
+    lines += [_runner_up(rows)] if len(rows) > 1 else []
+    if helps:
+        lines.append(f"Would help most: {helps[0]['change']} (saves {helps[0]['saving'] * PERCENT:.0f} %).")
+    lines.append(_price_line(best, today))
+    counts = parameters(model)
+    lines.append(f"{model.name}: {format_count(counts.total)} parameters, {format_count(counts.active)} active.")
+    return "\n".join(lines)
+
+
+def _runner_up(rows: Sequence[Mapping[str, Any]]) -> str:
+    best, second = rows[0], rows[1]
+    more = second["usd_per_mtok"] / best["usd_per_mtok"] - 1.0
+    return (
+        f"Next: {second['accelerators']} × {second['accelerator']} as {second['layout']}, {second['weights']} weights, "
+        f"{more * PERCENT:.0f} % dearer, TPOT {format_seconds(second['tpot_s'])}."
+    )
+
+
+def _price_line(best: Mapping[str, Any], today: datetime.date) -> str:
+    price = f"${best['price_usd_per_accelerator_hour']:g} per {best['accelerator']}-hour"
+    if best["price_source"] == "given":
+        return f"Price: {price}, as given."
+    offer = find.offer(best["price_source"])
+    age = price_age_days(offer.date, today)
+    stale = f" — {age} days old, check it" if age is not None and age > STALE_DAYS else ""
+    return f"Price: {price}, {offer.provider} {offer.term} of {offer.date}{stale}."
+
+
+def charts(
+    scenario: Scenario, model: Model, rows: Sequence[Mapping[str, Any]], front: Sequence[Mapping[str, Any]]
+) -> dict[str, Chart]:
+    """The frontier with the chosen plan, and where a decode step of each plan goes."""
+    best = rows[0]
+    chips = list(dict.fromkeys(row["accelerator"] for row in front))
+    series = [_frontier_series(chip, [row for row in front if row["accelerator"] == chip]) for chip in chips]
+    chosen = Series(
+        name="plan 1",
+        x=(best["interactivity_tokens_per_s"] or 0.0,),
+        y=(best["usd_per_mtok"],),
+        mode="markers",
+        marker="star",
+        emphasis=True,
+        hover=(best["reason"],),
+    )
+    frontier = Chart(
+        title=f"Speed and cost: {title_of(scenario, model)}",
+        subtitle="deployments that meet the targets and that no other beats in both",
+        x=Axis("interactivity (tokens/s/user)", log=True),
+        y=Axis("cost ($ per million output tokens)", log=True),
+        series=(*series, chosen),
+    )
+    labels = tuple(f"{row['rank']}. {row['accelerator']} {row['layout']} {row['weights']}" for row in rows)
+    names = list(dict.fromkeys(name for row in rows for name in row["waits_s"] if row["waits_s"][name] > 0))
+    bars = tuple(
+        Series(
+            name=name,
+            x=tuple(row["waits_s"][name] / MILLI for row in rows),
+            y=tuple(float(i) for i in range(len(rows))),
+            mode="bar",
+        )
+        for name in names
+    )
+    steps = Chart(
+        title="Where a decode step goes",
+        subtitle="by what it waits for",
+        x=Axis("time (ms)"),
+        y=Axis("plan", categories=labels),
+        series=bars,
+    )
+    return {"frontier": frontier, "step_time": steps}
+
+
+def _frontier_series(name: str, rows: Sequence[Mapping[str, Any]]) -> Series:
+    shown = [row for row in rows if row["interactivity_tokens_per_s"]]
+    return Series(
+        name=name,
+        x=tuple(row["interactivity_tokens_per_s"] for row in shown),
+        y=tuple(row["usd_per_mtok"] for row in shown),
+        hover=tuple(f"{row['layout']} {row['weights']} batch {row['batch']}" for row in shown),
+    )

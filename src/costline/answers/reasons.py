@@ -1,0 +1,127 @@
+"""Why: the limit that binds a plan in words, its distance, and what excludes everything when nothing is left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from costline.answers.candidates import Candidates, load_of
+from costline.answers.columns import steady_state
+from costline.answers.scenario import Scenario
+from costline.architecture.sharding import layout
+from costline.catalog.records import Model
+from costline.forward.steps import RESOURCES
+from costline.quantities import MILLI, PERCENT, format_bytes, format_seconds
+
+_LIMIT_NAMES = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "end-to-end latency", "load": "the request rate"}
+_ADVICE = {
+    "compute": "more FLOP/s or narrower arithmetic would help",
+    "weight bandwidth": "a larger batch or narrower weights would help",
+    "cache bandwidth": "a narrower cache or more bandwidth would help",
+    "launch and host": "fewer, larger steps would help",
+    "scale-up network": "less tensor parallelism or faster links would help",
+    "scale-out network": "a replica inside one fast domain would help",
+}
+
+
+def terms_of(group: Candidates, row: int, scenario: Scenario) -> tuple[dict[str, float], dict[str, float]]:
+    """A decode step of the row by operation, and by what it waits for, in seconds."""
+    columns = group.columns
+    where = layout(*(columns[name][row] for name in ("tp", "pp", "dp", "ep")))
+    held = columns["running_batch"][row] / columns["pp"][row]
+    step = steady_state(group.engine, load_of(scenario), where, held).decode
+    terms = {name: float(value) for name, value in step.terms_s.items() if float(value) > 0}
+    return terms, {name: float(step.waits_s[name]) for name in RESOURCES}
+
+
+def reason(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
+    """The binding limit of one row: of a decode step, of the batch, and of the targets."""
+    columns = group.columns
+    terms, waits = terms_of(group, row, scenario)
+    step = sum(waits.values())
+    bound = max(waits, key=lambda name: waits[name])
+    share = waits[bound] / step if step > 0 else 0.0
+    floor = float(columns["decode_lower_bound_s"][row])
+    margins = slo_margins(group, row, scenario)
+    words = [f"{bound} takes {share * PERCENT:.0f} % of a decode step"]
+    words.append(f"a step is {step / floor:.1f}× its bound at these rates" if floor > 0 else "")
+    if margins:
+        tight = min(margins, key=lambda name: margins[name])
+        words.append(f"{_LIMIT_NAMES[tight]} leaves {margins[tight] * PERCENT:.0f} % of its target")
+    prefill = float(columns["prefill_share"][row])
+    if prefill > 0.5:
+        words.append(f"{prefill * PERCENT:.0f} % of the time carries prompts: the replica is prefill bound")
+    words.append(_ADVICE[bound])
+    return {
+        "bound": bound,
+        "bound_share": share,
+        "slo_margin": margins,
+        "terms_s": terms,
+        "waits_s": waits,
+        "reason": "; ".join(word for word in words if word),
+    }
+
+
+def slo_margins(group: Candidates, row: int, scenario: Scenario) -> dict[str, float]:
+    """Unused share of each target."""
+    slo = scenario.slo
+    targets = {"ttft": slo.ttft_p99_ms, "tpot": slo.tpot_p99_ms, "e2e": slo.e2e_p99_ms}
+    return {
+        name: 1.0 - float(group.columns[f"{name}_p99_s"][row]) / (target * MILLI)
+        for name, target in targets.items()
+        if target is not None
+    }
+
+
+def excluded_by(found: Sequence[Candidates], scenario: Scenario, model: Model) -> str:
+    """One line: which limit excludes the nearest deployment, and what would let it in."""
+    if not any(group.rows for group in found):
+        return _no_room(found, scenario, model)
+    failures = Counter[str]()
+    for group in found:
+        failures.update(str(name) for name in group.why_not[~group.ok])
+    slo = scenario.slo
+    targets = {"ttft": slo.ttft_p99_ms, "tpot": slo.tpot_p99_ms, "e2e": slo.e2e_p99_ms}
+    nearest: list[tuple[float, str]] = []
+    for group in found:
+        for name, target in targets.items():
+            if target is None or not group.rows:
+                continue
+            others = [
+                group.columns[f"{other}_p99_s"] <= limit * MILLI
+                for other, limit in targets.items()
+                if limit is not None and other != name
+            ]
+            possible = np.logical_and.reduce([group.columns["carries"], *others])
+            times = np.where(possible, group.columns[f"{name}_p99_s"], np.inf)
+            if np.isfinite(best := float(np.min(times))):
+                ratio = best / (target * MILLI)
+                text = (
+                    f"{_LIMIT_NAMES[name]} p99 of {format_seconds(target * MILLI)} excludes every deployment of "
+                    f"{model.id}; the nearest reaches {format_seconds(best)} on {group.site.chip.id}: "
+                    f"set slo.{name}_p99_ms to {np.ceil(best / MILLI):.0f} or allow other accelerators"
+                )
+                nearest.append((ratio, text))
+    if nearest:
+        return min(nearest)[1]
+    limit = _LIMIT_NAMES.get(failures.most_common(1)[0][0], "the targets together")
+    return f"{limit} excludes every deployment of {model.id}: relax slo or fix fewer degrees in deployment"
+
+
+def _no_room(found: Sequence[Candidates], scenario: Scenario, model: Model) -> str:
+    smallest = min(found, key=lambda group: group.smallest_need_bytes / group.site.chip.visible_memory_bytes)
+    have = smallest.site.chip.visible_memory_bytes
+    if not np.isfinite(smallest.smallest_need_bytes):
+        return (
+            f"deployment degrees leave no legal layout of {model.id} on {smallest.site.system.id} with at most "
+            f"{scenario.system.max_accelerators} accelerators; fix fewer of tp, pp, dp, ep or raise max_accelerators"
+        )
+    return (
+        f"memory excludes {model.id} at {load_of(scenario).full_context_tokens:,.0f} tokens: weights "
+        f"and reserve need {format_bytes(smallest.smallest_need_bytes)} of the {format_bytes(have)} of one "
+        f"{smallest.site.chip.id} in the widest layout, which leaves no room for one sequence; use narrower weights, "
+        f"raise max_accelerators above {scenario.system.max_accelerators}, or a larger accelerator"
+    )

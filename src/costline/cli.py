@@ -1,0 +1,229 @@
+"""The command line: parse, call one answer, show it. No arithmetic.
+
+Exit codes: 0 an answer, 2 a question that cannot be used (one line on stderr), 3 nothing satisfies it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from costline import __version__
+from costline.errors import CostlineError
+
+if TYPE_CHECKING:
+    from costline.answers.answer import Answer
+
+_PHASES = {"ttft": "time to first token", "tpot": "time per output token", "e2e": "whole request"}
+
+
+def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that answers a question."""
+    for option in (
+        click.option("--sources", is_flag=True, help="List the facts and equations that the answer used."),
+        click.option("--out", "folder", metavar="DIR", help="Also write result.json, table.csv and figures into DIR."),
+        click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON and nothing else."),
+    ):
+        function = option(function)
+    return function
+
+
+def _show(answer: Answer, *, as_json: bool, folder: str | None, sources: bool) -> None:
+    from costline import terminal
+
+    terminal.show(answer, as_json=as_json, folder=folder, sources=sources)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="costline")
+def cli() -> None:
+    """What a token costs, how fast it can be, and what to run to get it."""
+
+
+def _slo_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for name, what in reversed(_PHASES.items()):
+        option = click.option(f"--{name}", type=float, metavar="MS", help=f"Target: {what} p99, milliseconds.")
+        function = option(function)
+    return function
+
+
+def _degree_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    degrees = {
+        "tp": "Tensor parallel degree.",
+        "pp": "Pipeline stages.",
+        "dp": "Attention data parallel groups inside a replica.",
+        "ep": "Expert parallel degree: 1 or tp·dp.",
+    }
+    for name, what in reversed(degrees.items()):
+        function = click.option(f"--{name}", type=int, metavar="N", help=what)(function)
+    return function
+
+
+@cli.command()
+@click.argument("scenario", required=False)
+@click.option("--model", help="Model id, alias or Hugging Face id.")
+@click.option("--accelerator", "--accelerators", "accelerator", multiple=True, help="Accelerator; repeat for several.")
+@click.option("--isl", type=float, metavar="TOKENS", help="Input tokens of a request.")
+@click.option("--osl", type=float, metavar="TOKENS", help="Output tokens of a request.")
+@click.option("--prefix", type=float, metavar="TOKENS", help="Input tokens that are already cached.")
+@click.option("--concurrency", type=float, metavar="N", help="Requests in flight.")
+@click.option("--request-rate", type=float, metavar="PER_S", help="Requests per second.")
+@_slo_options
+@_degree_options
+@click.option("--batch", type=int, metavar="N", help="Most sequences of a replica.")
+@click.option("--max-accelerators", type=int, metavar="N", help="Most accelerators of one replica.")
+@click.option("--weights", help="Weight format: bf16, fp8, int8, int4, nvfp4, mxfp4, checkpoint or auto.")
+@click.option("--kv", help="Cache format: bf16, fp8, int8 or auto.")
+@click.option("--price", type=float, metavar="USD", help="USD per accelerator-hour, instead of the reference offer.")
+@click.option("--engine", help="Engine whose memory rules apply: vllm, sglang.")
+@click.option("--calibration", help="default = sustained rates, none = the datasheet's.")
+@click.option("--top", type=int, default=8, show_default=True, metavar="N", help="Plans to show.")
+@_shared
+def plan(scenario: str | None, top: int, as_json: bool, folder: str | None, sources: bool, **flags: Any) -> None:
+    """Find the cheapest deployments of SCENARIO (a YAML file), with the reasons.
+
+    Options win over the file; without a file they are the whole scenario.
+    """
+    from costline.answers.plan import plan as answer
+    from costline.flags import scenario_blocks
+
+    _show(answer(scenario, top=top, **scenario_blocks(flags)), as_json=as_json, folder=folder, sources=sources)
+
+
+@cli.command()
+@click.option("--model", help="Model id, alias or Hugging Face id.")
+@click.option("--config", metavar="FILE", help="A Hugging Face config.json instead of --model.")
+@click.option("--accelerator", default="h100-sxm", show_default=True, help="Accelerator id or name.")
+@_degree_options
+@click.option("--batch", type=float, default=1, show_default=True, metavar="N", help="Sequences that decode together.")
+@click.option("--context", type=float, default=4096, show_default=True, metavar="TOKENS", help="Cached tokens of each.")
+@click.option("--new-tokens", type=int, default=1, show_default=True, metavar="N", help="New tokens of each a step.")
+@click.option("--weights", default="checkpoint", show_default=True, help="Weight format, or the released checkpoint's.")
+@click.option("--kv", default="bf16", show_default=True, help="Cache format.")
+@click.option("--activations", default="auto", show_default=True, help="Input format of the linear layers.")
+@click.option("--price", type=float, metavar="USD", help="USD per accelerator-hour, instead of the reference offer.")
+@click.option("--engine", default="vllm", show_default=True, help="Engine whose memory rules apply.")
+@click.option("--memory-utilization", type=float, metavar="SHARE", help="Share of device memory the engine may use.")
+@click.option("--calibration", default="default", show_default=True, help="default, or none for the datasheet's rates.")
+@_shared
+def estimate(as_json: bool, folder: str | None, sources: bool, **flags: Any) -> None:
+    """Time, memory and cost of one configuration, term by term."""
+    from costline.answers.estimate import estimate as answer
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    _show(answer(**given), as_json=as_json, folder=folder, sources=sources)
+
+
+@cli.command()
+@click.option("--model", "--models", "models", multiple=True, required=True, help="Model; repeat for several.")
+@click.option("--accelerator", "--accelerators", "accelerators", multiple=True, required=True, help="Accelerators.")
+@click.option("--isl", type=float, default=1024, show_default=True, metavar="TOKENS", help="Input tokens of a request.")
+@click.option("--osl", type=float, default=1024, show_default=True, metavar="TOKENS", help="Output tokens of a request.")
+@click.option("--max-accelerators", type=int, default=16, show_default=True, metavar="N", help="Most in one replica.")
+@_slo_options
+@_degree_options
+@click.option("--weights", default="auto", show_default=True, help="Weight format.")
+@click.option("--kv", default="auto", show_default=True, help="Cache format.")
+@click.option("--price", type=float, metavar="USD", help="USD per accelerator-hour, instead of the reference offers.")
+@click.option("--calibration", default="default", show_default=True, help="default, or none: datasheet rates.")
+@_shared
+def frontier(as_json: bool, folder: str | None, sources: bool, **flags: Any) -> None:
+    """Speed against cost of models on accelerators, at full load."""
+    from costline.answers.frontier import frontier as answer
+    from costline.flags import frontier_arguments
+
+    _show(answer(**frontier_arguments(flags)), as_json=as_json, folder=folder, sources=sources)
+
+
+@cli.group()
+def catalog() -> None:
+    """Facts with their sources: list, show, check, schema, add."""
+
+
+@catalog.command("list")
+@click.argument("kind")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON and nothing else.")
+def catalog_list(kind: str, as_json: bool) -> None:
+    """List KIND: models, accelerators, systems, offers, grids, pues, tariffs, engines, workloads or sources."""
+    from costline.answers.catalog_view import listing
+
+    _show(listing(kind), as_json=as_json, folder=None, sources=False)
+
+
+@catalog.command("show")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON and nothing else.")
+def catalog_show(name: str, as_json: bool) -> None:
+    """Show everything known of NAME (a model, accelerator, system, offer …), each value with its source."""
+    from costline.answers.catalog_view import one
+
+    _show(one(name), as_json=as_json, folder=None, sources=False)
+
+
+@catalog.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON and nothing else.")
+def catalog_check(as_json: bool) -> None:
+    """Check every fact file: sources, names, plausibility, stale prices. Exit 1 if anything is wrong."""
+    from costline.answers.catalog_view import checked
+
+    answer = checked()
+    _show(answer, as_json=as_json, folder=None, sources=False)
+    if answer.data["errors"]:
+        sys.exit(1)
+
+
+@catalog.command("schema")
+@click.argument("kind")
+def catalog_schema(kind: str) -> None:
+    """Print the JSON Schema of a KIND of fact file, or of `scenario`, for an editor."""
+    from costline import terminal
+    from costline.answers.catalog_view import schema
+
+    terminal.print_json(schema(kind))
+
+
+@catalog.group("add")
+def catalog_add() -> None:
+    """Add facts of your own."""
+
+
+@catalog_add.command("model")
+@click.argument("config")
+@click.option("--id", "identity", help="Id of the new model; default = from the file.")
+@click.option("--to", "folder", metavar="DIR", help="Catalog folder; default = the first of COSTLINE_CATALOG.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON and nothing else.")
+def catalog_add_model(config: str, identity: str | None, folder: str | None, as_json: bool) -> None:
+    """Add a model from CONFIG, a Hugging Face config.json."""
+    from costline.answers.catalog_view import add_model
+
+    _show(add_model(config, identity, folder), as_json=as_json, folder=None, sources=False)
+
+
+def main() -> None:
+    """Entry point: every expected failure is one line on stderr and an exit code."""
+    try:
+        cli.main(prog_name="costline", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        _fail("stopped", 130)
+    except click.ClickException as error:
+        _fail(" ".join(error.format_message().split()) + f"; see {_help_of(error)}", 2)
+    except CostlineError as error:
+        _fail(" ".join(str(error).split()), error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _help_of(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path} --help" if context is not None else "costline --help"
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"costline: {message}", err=True)
+    sys.exit(code)

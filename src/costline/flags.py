@@ -1,0 +1,67 @@
+"""Command-line flags to the arguments of answers: names only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_PLACES = {
+    "model": ("model", "id"),
+    "weights": ("model", "weights"),
+    "kv": ("model", "kv_cache"),
+    "accelerator": ("system", "accelerator"),
+    "max_accelerators": ("system", "max_accelerators"),
+    "isl": ("workload", "input_tokens"),
+    "osl": ("workload", "output_tokens"),
+    "concurrency": ("workload", "concurrency"),
+    "request_rate": ("workload", "request_rate"),
+    "ttft": ("slo", "ttft_p99_ms"),
+    "tpot": ("slo", "tpot_p99_ms"),
+    "e2e": ("slo", "e2e_p99_ms"),
+    "tp": ("deployment", "tp"),
+    "pp": ("deployment", "pp"),
+    "dp": ("deployment", "dp"),
+    "ep": ("deployment", "ep"),
+    "batch": ("deployment", "batch"),
+    "price": ("price", "accelerator_usd_per_hour"),
+}
+"""Where a flag stands in the scenario."""
+
+
+def _given(value: Any) -> bool:
+    return value is not None and value != ()
+
+
+def names_of(values: tuple[str, ...]) -> list[str]:
+    """Names from repeated options, each of which may also hold several with commas between."""
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]
+
+
+def scenario_blocks(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Blocks of a scenario from the flags that were given."""
+    blocks: dict[str, Any] = {}
+    for flag, (block, key) in _PLACES.items():
+        if _given(flags.get(flag)):
+            value = flags[flag]
+            blocks.setdefault(block, {})[key] = names_of(value) if isinstance(value, tuple) else value
+    if _given(flags.get("prefix")):
+        blocks.setdefault("workload", {})["prefix"] = {"cached_tokens": flags["prefix"]}
+    if _given(flags.get("engine")):
+        blocks.setdefault("deployment", {})["engine"] = {"name": flags["engine"]}
+    if _given(flags.get("calibration")):
+        blocks["calibration"] = flags["calibration"]
+    return blocks
+
+
+def frontier_arguments(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `frontier` from its flags."""
+    blocks = scenario_blocks({name: flags.get(name) for name in ("ttft", "tpot", "e2e", "tp", "pp", "dp", "ep")})
+    return {
+        "models": names_of(flags["models"]),
+        "accelerators": names_of(flags["accelerators"]),
+        "input_tokens": flags["isl"],
+        "output_tokens": flags["osl"],
+        "slo": blocks.get("slo"),
+        "deployment": blocks.get("deployment"),
+        **{name: flags[name] for name in ("max_accelerators", "weights", "kv", "price", "calibration")},
+    }

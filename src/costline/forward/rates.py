@@ -1,0 +1,95 @@
+"""How fast a device works: peaks from the datasheet, or what kernels sustain on its family.
+
+`ideal_rates` is the datasheet; `expected_rates` multiplies it by the fractions that a calibration record holds for the
+chip's family. Nothing here counts work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from costline.catalog.records import Chip, Efficiency, System
+from costline.errors import DomainError
+
+WIDER = {
+    "fp4": "fp8", "nvfp4": "fp4", "mxfp4": "fp4", "fp6": "fp8", "mxfp8": "fp8", "fp8_block": "fp8", "fp8": "bf16",
+    "int4": "int8", "int8": "bf16", "bf16": "fp16", "fp16": "tf32", "tf32": "fp32",
+}  # fmt: skip
+"""Where arithmetic falls back to when a chip has no unit for a format."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Sustained rates of one device and its links."""
+
+    chip: Chip
+    flop_per_s: Mapping[str, float]
+    attention_flop_per_s: float
+    hbm_bytes_per_s: float
+    kv_bytes_per_s: float
+    system: System
+    kernel_floor_s: float
+    """Launch and drain of one kernel."""
+    host_step_s: float
+    """Scheduling and sampling between two steps."""
+    exact_corner: bool
+    """Compute and memory overlap fully (datasheet) or partly (real kernels)."""
+
+
+def peak_flop_per_s(chip: Chip, number_format: str) -> float:
+    """Dense peak of `chip` for a number format, or for the next wider one it has a unit for.
+
+    >>> from costline.catalog.find import chip
+    >>> peak_flop_per_s(chip("H100"), "fp8") / 1e12, peak_flop_per_s(chip("a100-80gb-sxm"), "fp8") / 1e12
+    (1979.0, 312.0)
+    """
+    name: str | None = number_format
+    while name is not None:
+        if chip.dense_flop_per_s.get(name):
+            return chip.dense_flop_per_s[name]
+        name = WIDER.get(name)
+    raise DomainError(f"accelerator {chip.id} has no dense rate for {number_format} or wider; add one to the catalog")
+
+
+def ideal_rates(chip: Chip, system: System) -> Rates:
+    """The datasheet: every rate at its peak, no launch and no host time."""
+    flop = {name: peak_flop_per_s(chip, name) for name in (*WIDER, "fp32") if _has(chip, name)}
+    if not flop:
+        raise DomainError(f"accelerator {chip.id} states no dense FLOP/s; only chips with a dense rate can be planned")
+    bandwidth = chip.hbm_bytes_per_s
+    return Rates(chip, flop, flop["bf16"], bandwidth, bandwidth, system, 0.0, 0.0, True)
+
+
+def _has(chip: Chip, name: str) -> bool:
+    try:
+        return peak_flop_per_s(chip, name) > 0
+    except DomainError:
+        return False
+
+
+def expected_rates(chip: Chip, system: System, efficiency: Efficiency) -> Rates:
+    """What kernels sustain on the chip's family: peaks times fitted fractions, plus launch and host time."""
+    ideal = ideal_rates(chip, system)
+    flop = {
+        name: rate * efficiency.flop_fraction.get(name, efficiency.flop_fraction["bf16"])
+        for name, rate in ideal.flop_per_s.items()
+    }
+    fabric = replace(
+        system.fabric,
+        bytes_per_s=system.fabric.bytes_per_s * efficiency.link_fraction,
+        pair_bytes_per_s=system.fabric.pair_bytes_per_s * efficiency.link_fraction,
+        latency_s=max(system.fabric.latency_s, efficiency.collective_floor_s),
+    )
+    outside = system.scale_out_bytes_per_s * efficiency.scale_out_fraction
+    return Rates(
+        chip=chip,
+        flop_per_s=flop,
+        attention_flop_per_s=ideal.attention_flop_per_s * efficiency.attention_flop_fraction,
+        hbm_bytes_per_s=chip.hbm_bytes_per_s * efficiency.hbm_fraction,
+        kv_bytes_per_s=chip.hbm_bytes_per_s * efficiency.kv_fraction,
+        system=replace(system, fabric=fabric, scale_out_bytes_per_s=outside),
+        kernel_floor_s=efficiency.kernel_floor_s,
+        host_step_s=efficiency.host_step_s,
+        exact_corner=False,
+    )

@@ -1,0 +1,160 @@
+"""A table or an answer to text, JSON or CSV. Rounding and the field's units live here; arithmetic does not.
+
+A `Table` is plain data: columns that say how to format, rows of values in SI.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from costline.errors import InputError
+from costline.quantities import (
+    GIGA,
+    PERCENT,
+    format_bytes,
+    format_count,
+    format_seconds,
+    significant,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Form = Literal["text", "count", "seconds", "bytes", "usd", "number", "percent", "rate", "large", "flag"]
+
+_FORMS: dict[str, Callable[[Any], str]] = {
+    "text": str,
+    "count": lambda value: f"{value:,.0f}",
+    "seconds": format_seconds,
+    "bytes": format_bytes,
+    "usd": lambda value: f"${value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"${significant(value, 2)}",
+    "number": significant,
+    "percent": lambda value: f"{significant(PERCENT * value, 2)} %",
+    "rate": lambda value: significant(value, 3),
+    "large": format_count,
+    "flag": lambda value: "yes" if value else "no",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: the key in a row, its heading, and how values are written."""
+
+    key: str
+    heading: str
+    form: Form = "text"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows of values in SI, with a title and a note below."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    note: str = ""
+
+    def __str__(self) -> str:
+        return plain_text(self)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        head = "".join(f"<th>{escape(column.heading)}</th>" for column in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(written(row.get(c.key), c.form))}</td>" for c in self.columns) + "</tr>"
+            for row in self.rows
+        )
+        return f"<table><caption>{escape(self.title)}</caption><tr>{head}</tr>{body}</table>"
+
+
+def written(value: Any, form: Form) -> str:
+    """One value as a person reads it; '–' where there is none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, float) and math.isinf(value):
+        return "∞"
+    return _FORMS[form](value)
+
+
+def rich_table(table: Table) -> RenderableType:
+    """The table for a terminal."""
+    from rich import box
+    from rich.table import Table as RichTable
+
+    drawn = RichTable(title=table.title, caption=table.note or None, box=box.SIMPLE_HEAD, title_justify="left")
+    drawn.title_style, drawn.caption_justify = "bold", "left"
+    for column in table.columns:
+        text = column.form in ("text", "flag")
+        drawn.add_column(column.heading, justify="left" if text else "right", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*(written(row.get(column.key), column.form) for column in table.columns))
+    return drawn
+
+
+def plain_text(table: Table, width: int = 140) -> str:
+    """The table as text without colour."""
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), width=width, no_color=True, highlight=False)
+    console.print(rich_table(table))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def csv_text(table: Table) -> str:
+    """The table as CSV in SI units, keys as headings."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([column.key for column in table.columns])
+    writer.writerows([row.get(column.key, "") for column in table.columns] for row in table.rows)
+    return out.getvalue()
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON's own types: arrays to lists, infinities and NaN to null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, str | bool | int) or value is None:
+        return value
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, Sequence):
+        return [plain(one) for one in value]
+    return float(value) if math.isfinite(float(value)) else None
+
+
+def json_text(value: Any) -> str:
+    """`value` as JSON; the same value always gives the same text."""
+    return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_file(path: Path, text: str) -> None:
+    """Writes the whole file or nothing: to a temporary name first, then renamed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise InputError(f"--out {path.parent} cannot be written ({error.strerror}); choose another folder") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise InputError(f"--out {path} cannot be written ({error.strerror}); choose another folder") from None
+
+
+def gigabytes(value: float) -> float:
+    """Bytes as decimal gigabytes."""
+    return value / GIGA

@@ -1,0 +1,145 @@
+"""Queueing in closed form, each equation under its author's name. Knows service times and rates, not what is served."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from costline.quantities import Array, as_array
+
+
+def erlang_c(servers: int, offered_load: object) -> Array:
+    """Probability that an arrival to M/M/c must wait.
+
+    Equation
+        B(0) = 1,  B(k) = a B(k-1) / (k + a B(k-1))
+        C = c B(c) / (c - a (1 - B(c)))
+
+    Parameters
+        servers       c  [1]  scalar  >= 1
+        offered_load  a  [1]  array   arrival rate times mean service time
+
+    Returns
+        C  [1]  array; 1 where a >= c
+
+    Holds when  arrivals are Poisson and service times exponential.
+    Source      [erlang-1917]
+    Raises      nothing
+
+    >>> round(float(erlang_c(10, 8.0)), 4), round(float(erlang_c(100, 80.0)), 4)
+    (0.4092, 0.0196)
+    """
+    a = as_array(offered_load)
+    blocked = np.ones_like(a)
+    for k in range(1, servers + 1):
+        blocked = a * blocked / (k + a * blocked)
+    stable = a < servers
+    return np.where(stable, servers * blocked / np.where(stable, servers - a * (1 - blocked), 1.0), 1.0)
+
+
+def allen_cunneen_wait_s(
+    utilization: object, service_s: object, arrival_cv2: object = 1.0, service_cv2: object = 0.0
+) -> Array:
+    """Mean wait in a G/G/1 queue.
+
+    Equation
+        W = rho / (1 - rho) (c_a² + c_s²) / 2 s
+
+    Parameters
+        utilization  rho   [1]  array  arrival rate times mean service time
+        service_s    s     [s]  array  mean service time
+        arrival_cv2  c_a²  [1]  array  squared coefficient of variation of the gaps (Poisson 1, constant 0)
+        service_cv2  c_s²  [1]  array  the same of service times
+
+    Returns
+        W  [s]  array; inf where rho >= 1
+
+    Holds when  load is moderate to heavy; exact for M/G/1 (Pollaczek-Khinchine).
+    Source      [allen-1990]; [pollaczek-1930]
+    Raises      nothing
+
+    >>> float(allen_cunneen_wait_s(0.5, 2.0)), float(allen_cunneen_wait_s(1.0, 2.0))
+    (1.0, inf)
+    """
+    rho = as_array(utilization)
+    idle = np.where(rho < 1, 1 - rho, np.nan)
+    wait = rho / idle * (as_array(arrival_cv2) + service_cv2) / 2 * service_s
+    return np.where(rho < 1, wait, np.inf)
+
+
+def sakasegawa_wait_share(servers: object, utilization: object) -> Array:
+    """Share of arrivals that wait in a queue with many servers, without summing Erlang's series.
+
+    Equation
+        P = rho^(sqrt(2 (c + 1)) - 1)
+
+    Parameters
+        servers      c    [1]  array  >= 1
+        utilization  rho  [1]  array  >= 0, offered load over servers
+
+    Returns
+        P  [1]  array; 1 where rho >= 1, rho for one server
+
+    Holds when  M/M/c; within a few per cent of Erlang C for loads above one half.
+    Source      [sakasegawa-1977]
+    Raises      nothing
+
+    >>> round(float(sakasegawa_wait_share(10, 0.8)), 3), float(sakasegawa_wait_share(1, 0.5))
+    (0.439, 0.5)
+    """
+    rho = np.clip(as_array(utilization), 0.0, 1.0)
+    return rho ** (np.sqrt(2 * (as_array(servers) + 1)) - 1)
+
+
+def sakasegawa_wait_s(servers: object, utilization: object, service_s: object, cv2_sum: object = 2.0) -> Array:
+    """Mean wait in a queue with many servers.
+
+    Equation
+        W = P(c, rho) / (c (1 - rho)) (c_a² + c_s²) / 2 s
+
+    Parameters
+        servers      c            [1]  array  >= 1
+        utilization  rho          [1]  array  >= 0, offered load over servers
+        service_s    s            [s]  array  mean service time
+        cv2_sum      c_a² + c_s²  [1]  array  squared coefficients of variation of gaps and services together
+
+    Returns
+        W  [s]  array; inf where rho >= 1
+
+    Holds when  load is moderate to heavy; M/M/c for cv2_sum = 2.
+    Source      [sakasegawa-1977]; [allen-1990]
+    Raises      nothing
+
+    >>> float(sakasegawa_wait_s(1, 0.5, 2.0)), float(sakasegawa_wait_s(4, 1.0, 2.0))
+    (2.0, inf)
+    """
+    rho, c = as_array(utilization), as_array(servers)
+    idle = np.where(rho < 1, 1 - rho, np.nan)
+    wait = sakasegawa_wait_share(c, rho) / (c * idle) * as_array(cv2_sum) / 2 * service_s
+    return np.where(rho < 1, wait, np.inf)
+
+
+def tail_wait_s(mean_wait_s: object, wait_share: object, quantile: float) -> Array:
+    """Quantile of a wait whose tail is exponential.
+
+    Equation
+        P(wait > t) = p exp(-p t / W)  ->  t_q = W / p ln(p / (1 - q)),  0 where p <= 1 - q
+
+    Parameters
+        mean_wait_s  W  [s]  array
+        wait_share   p  [1]  array   share of arrivals that wait (one server: its utilisation)
+        quantile     q  [1]  scalar  in (0, 1)
+
+    Returns
+        t_q  [s]  array
+
+    Holds when  exactly for M/M/1; a heavy-traffic approximation otherwise.
+    Source      [kleinrock-1975] section 2.2 (heavy-traffic exponential tail)
+    Raises      nothing
+
+    >>> round(float(tail_wait_s(1.0, 0.5, 0.99)), 3), float(tail_wait_s(1.0, 0.005, 0.99))
+    (7.824, 0.0)
+    """
+    share = as_array(wait_share)
+    ratio = np.maximum(share / (1 - quantile), 1.0)
+    safe = np.where(share > 0, share, 1.0)
+    return np.where(ratio > 1.0, as_array(mean_wait_s) / safe * np.log(ratio), 0.0)
