@@ -67,9 +67,7 @@ def offers_for(chip_id: str, *, term: str | None = None, as_of: str | None = Non
     id = chip(chip_id).id
     last = "~" if as_of is None else as_of + "~"  # sorts after every day of that month or year
     found = [
-        item
-        for item in load.offers().values()
-        if item.chip == id and term in (None, item.term) and item.date <= last
+        item for item in load.offers().values() if item.chip == id and term in (None, item.term) and item.date <= last
     ]
     found.sort(key=lambda item: (item.usd_per_accelerator_hour, item.id))
     found.sort(key=lambda item: item.date, reverse=True)

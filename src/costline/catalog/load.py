@@ -101,9 +101,7 @@ def _entries(kind: FileKind) -> dict[str, Entry]:
 
 
 def _records(kind: FileKind, record: Callable[..., Any]) -> dict[str, Any]:
-    return {
-        id: record(id=id, **entry.values, provenance=entry.provenance) for id, entry in _entries(kind).items()
-    }
+    return {id: record(id=id, **entry.values, provenance=entry.provenance) for id, entry in _entries(kind).items()}
 
 
 def _chip(entry: Entry) -> Chip:

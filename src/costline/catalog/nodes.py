@@ -22,7 +22,7 @@ from costline.quantities import MIB
 MAX_BYTES = 8 * MIB
 MAX_VALUES = 500_000
 """Values one file may expand to: aliases of aliases multiply."""
-MAX_NESTING = 1000
+MAX_NESTING = 500
 
 Pairs = dict[str, tuple[yaml.Node, yaml.Node]]
 """Key node and value node by key."""
@@ -73,10 +73,8 @@ def parse(file: File, path: Path) -> yaml.Node:
         node = _compose(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise CatalogError(
-            f"{file.name}:{line}: not valid YAML: {error.problem}; check quotes, indents"
-        ) from None
+        line = min(mark.line + 1, len(text.splitlines())) if mark else 1
+        raise CatalogError(f"{file.name}:{line}: not valid YAML: {error.problem}; check quotes, indents") from None
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise CatalogError(f"{file.name}:1: not valid YAML: {reason}; check the file") from None
@@ -194,9 +192,7 @@ def _resolve(kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
 def _parsed(file: File, node: yaml.ScalarNode, path: str) -> float | int:
     text = node.value.replace("_", "")
     try:
-        return (
-            int(text) if has_tag(node, "int") else float(text.replace(".inf", "inf").replace(".nan", "nan"))
-        )
+        return int(text) if has_tag(node, "int") else float(text.replace(".inf", "inf").replace(".nan", "nan"))
     except ValueError:
         file.fail(node, f"{path}={node.value!r} is not a number; write it plainly")
 
