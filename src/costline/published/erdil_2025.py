@@ -11,7 +11,8 @@ from costline.published import erdil_2025_figures as _figures
 from costline.published import erdil_2025_tables as _tables
 from costline.published.cells import FigureData, Table
 from costline.published.erdil_2025_data import gpus, models
-from costline.published.erdil_2025_frontier import Frontier, Point, frontier, preference
+from costline.published.erdil_2025_frontier import Frontier, Point, preference
+from costline.published.erdil_2025_grid import frontier
 from costline.published.erdil_2025_latency import token_latency_s
 from costline.published.erdil_2025_printed import printed_latency_s
 from costline.published.erdil_2025_text import text_numbers

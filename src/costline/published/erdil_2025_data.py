@@ -19,6 +19,9 @@ from costline.quantities import BITS_PER_BYTE
 _FILE = "catalog/data/published/erdil_2025.yml"
 _Record = TypeVar("_Record")
 
+Protocol = tuple[float, float, float, float]
+"""Seconds per further rank of a node, per doubling of nodes, to start; usable part of the bandwidth."""
+
 Row = tuple[Any, ...]
 """One row of a printed table: its label, the model or accelerator, then the numbers."""
 
@@ -180,9 +183,11 @@ def find_gpu(name: str) -> Gpu:
     return gpus()[name]
 
 
-def protocols(gpu: Gpu) -> tuple[tuple[float, float, float, float], ...]:
-    """Per protocol: s per further rank in a node, s per doubling of nodes, s to start, usable bandwidth."""
-    return tuple(tuple(row) for row in _document()["collectives"][gpu.collective].values())
+def protocols(gpu: Gpu) -> tuple[Protocol, Protocol, Protocol]:
+    """The three protocols that a collective chooses from."""
+    rows = cast(dict[str, Any], _document()["collectives"][gpu.collective]).values()
+    first, second, third = (tuple(float(value) for value in row) for row in rows)
+    return cast(Protocol, first), cast(Protocol, second), cast(Protocol, third)
 
 
 def printed_rows(table: str) -> tuple[Row, ...]:

@@ -6,145 +6,62 @@ the least over all of them, skipping those that cannot win. Knows no model by na
 A candidate takes kernel + network + max(memory, arithmetic). The last term does not depend on the layout and
 does not fall with the scale-down, the network term is never negative: so kernel + max(...) bounds every
 candidate that follows from below, and the collectives, three quarters of the work, are timed only where that
-bound beats the best candidate found. `_SLACK` keeps rounding from discarding a winner.
+bound beats the best candidate found. `_SLACK` keeps rounding from discarding a winner. All compiled functions
+stand in this one file because Numba's cache notices changes to the file of the function called and to no other.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from numba import njit  # type: ignore[import-untyped]
-from numpy.typing import NDArray
+
+from costline.published.erdil_2025_case import Case, Link, Point, Points, Rates, Stage, Work
 
 _SLACK = 1 - 1e-12
 _KERNELS_PER_LAYER = 4
 
-Array = NDArray[np.float64]
 _compiled: Any = njit(cache=True, nogil=True, error_model="numpy")
 
 
-class Work(NamedTuple):
-    """What one forward pass of a model must do, in floats for the compiled search."""
-
-    layers: float
-    d_model: float
-    d_ff: float
-    up: float
-    down: float
-    experts: float
-    active_experts: float
-    sparsity: float
-    heads: float
-    kv_heads: float
-    head_dim: float
-    attention_dim: float
-    kv_latent: float
-    query_latent: float
-    weight_bytes: float
-    activation_bytes: float
-    unembedding: float
-    feedforward_parameters: float
-    active_parameters: float
-    weights_bytes: float
-    kv_bytes_per_position: float
-
-
-class Rates(NamedTuple):
-    """What one GPU sustains, and the collective protocols of its network."""
-
-    flop_per_s: float
-    hbm_bytes_per_s: float
-    hbm_bytes: float
-    intra_bytes_per_s: float
-    inter_bytes_per_s: float
-    node: float
-    kernel_s: float
-    is_ring: bool
-    protocols: Array
-    """One row a protocol: s per further rank, s per doubling of nodes, s to start, usable bandwidth."""
-
-
-class Case(NamedTuple):
-    """One model on one GPU, and how the code of the day searches."""
-
-    model: Work
-    gpu: Rates
-    scale_downs: int
-    """How many log-spaced attention scale-downs from 1 to the GPUs of a stage; 1 tries none."""
-    is_earlier: bool
-    """Whether to compute as the code of 2025-05-22 does (Table 5)."""
-
-
-class Point(NamedTuple):
-    """Where to search: an instance and what it is given."""
-
-    n_gpu: float
-    batch: float
-    context: float
-    new_tokens: float
-
-
-class Stage(NamedTuple):
-    """One pipeline degree at one point."""
-
-    stages: float
-    gpus: float
-    """GPUs of one stage."""
-    micro: float
-    """Sequences of one micro-batch."""
-    columns: float
-    """Tokens of one micro-batch."""
-    token_bytes: float
-    """One activation per token of a micro-batch."""
-    expert_groups: float
-    ff_group: float
-    """GPUs that share one expert."""
-
-
-class Points(NamedTuple):
-    """Flat arrays of points, the latency to beat at each, and where to write the least."""
-
-    n_gpu: Array
-    batch: Array
-    context: Array
-    new_tokens: Array
-    stage_row: NDArray[np.int64]
-    stages: Array
-    """Pipeline degrees to try, ascending from 1, by `stage_row`."""
-    limit_s: Array
-    least_s: Array
+@_compiled
+def _square_link(group: float, gpu: Rates) -> Link:
+    """All GPUs of a group in one collective, as few nodes as hold them."""
+    nodes = 1.0 if gpu.is_ring else math.ceil(group / gpu.node)
+    return Link(group, nodes, math.log2(nodes) if nodes > 1.0 else 0.0)
 
 
 @_compiled
-def _nodes(group: float, gpu: Rates) -> float:
-    return 1.0 if gpu.is_ring else math.ceil(group / gpu.node)
+def _edge_link(link: Link) -> Link:
+    """One row of the group laid out as a square."""
+    return Link(math.sqrt(link.ranks), math.sqrt(link.nodes), 0.5 * link.doublings)
 
 
 @_compiled
-def _collective_s(ranks: float, nodes: float, sent_bytes: float, hops: float, gpu: Rates) -> float:
+def _collective_s(link: Link, sent_bytes: float, hops: float, gpu: Rates) -> float:
     """The cheapest protocol's time; `hops` is 2 for an all-reduce and 1 for an exchange, which is duplex."""
+    ranks, nodes, doublings = link
     if ranks <= 1.0:
         return 0.0
     per_node = ranks / nodes - 1.0
-    doublings = math.log2(nodes) if nodes > 1.0 else 0.0
     intra = nodes * max(0.0, per_node) * sent_bytes / (ranks * gpu.intra_bytes_per_s)
     inter = (nodes - 1.0) * sent_bytes / (ranks * gpu.inter_bytes_per_s)
     if gpu.is_ring:
         intra = per_node * sent_bytes / (ranks * gpu.inter_bytes_per_s)
     bandwidth = max(intra, inter) * 0.5 * hops
     best = math.inf
-    for row in range(gpu.protocols.shape[0]):
-        latency = hops * (gpu.protocols[row, 0] * per_node + gpu.protocols[row, 1] * doublings)
-        best = min(best, latency + gpu.protocols[row, 2] + bandwidth / gpu.protocols[row, 3])
+    for per_rank_s, per_doubling_s, start_s, usable in gpu.protocols:
+        latency = hops * (per_rank_s * per_node + per_doubling_s * doublings) + start_s
+        best = min(best, latency + bandwidth / usable)
     return best
 
 
 @_compiled
 def _hop_s(sent_bytes: float, gpu: Rates) -> float:
     """Handing activations to the next pipeline stage: always a hop between nodes."""
-    return _collective_s(2.0, 1.0 if gpu.is_ring else 2.0, sent_bytes, 1.0, gpu)
+    link = Link(2.0, 1.0, 0.0) if gpu.is_ring else Link(2.0, 2.0, 1.0)
+    return _collective_s(link, sent_bytes, 1.0, gpu)
 
 
 @_compiled
@@ -183,31 +100,38 @@ def _feedforward_bytes(columns: float, group: float, case: Case) -> float:
 
 
 @_compiled
-def _attention_network_s(group: float, is_2d: bool, token_bytes: float, case: Case) -> float:
+def _attention_network_s(link: Link, is_2d: bool, token_bytes: float, case: Case) -> float:
     """All-reduces of one layer's attention."""
     model, gpu = case.model, case.gpu
-    nodes = _nodes(group, gpu)
     if not is_2d:
-        return _collective_s(group, nodes, model.d_model * token_bytes, 2.0, gpu)
-    ranks = math.sqrt(group)
-    nodes = math.sqrt(nodes)
-    share = token_bytes / (group / ranks)
-    out = _collective_s(ranks, nodes, model.d_model * share, 2.0, gpu)
-    return out + _collective_s(ranks, nodes, model.head_dim * (model.kv_heads + model.heads) * share, 2.0, gpu)
+        return _collective_s(link, model.d_model * token_bytes, 2.0, gpu)
+    edge = _edge_link(link)
+    share = token_bytes / (link.ranks / edge.ranks)
+    out = _collective_s(edge, model.d_model * share, 2.0, gpu)
+    return out + _collective_s(edge, model.head_dim * (model.kv_heads + model.heads) * share, 2.0, gpu)
 
 
 @_compiled
-def _feedforward_network_s(stage: Stage, is_2d: bool, case: Case) -> float:
+def _feedforward_network_s(stage: Stage, link: Link, is_2d: bool, case: Case) -> float:
     """All-reduces of one layer's experts; the study multiplies the words by the active experts."""
     model, gpu = case.model, case.gpu
-    nodes = _nodes(stage.ff_group, gpu)
-    ranks = math.sqrt(stage.ff_group) if is_2d else stage.ff_group
-    nodes = math.sqrt(nodes) if is_2d else nodes
-    share = model.active_experts * stage.token_bytes / (stage.gpus / ranks)
-    total = _collective_s(ranks, nodes, model.down * model.d_model * share, 2.0, gpu)
+    edge = _edge_link(link) if is_2d else link
+    share = model.active_experts * stage.token_bytes / (stage.gpus / edge.ranks)
+    total = _collective_s(edge, model.down * model.d_model * share, 2.0, gpu)
     if is_2d:
-        total += _collective_s(ranks, nodes, model.up * model.d_ff * share, 2.0, gpu)
+        total += _collective_s(edge, model.up * model.d_ff * share, 2.0, gpu)
     return total
+
+
+@_compiled
+def _feedforward_networks_s(stage: Stage, case: Case) -> tuple[float, float]:
+    """All layers, two-dimensional and one-dimensional."""
+    link = _square_link(stage.ff_group, case.gpu)
+    layers = case.model.layers
+    return (
+        layers * _feedforward_network_s(stage, link, True, case),
+        layers * _feedforward_network_s(stage, link, False, case),
+    )
 
 
 @_compiled
@@ -219,7 +143,7 @@ def _expert_network_s(stage: Stage, case: Case) -> float:
     ranks = min(model.active_experts, stage.expert_groups)
     copies = model.active_experts if case.is_earlier else ranks
     sent_bytes = model.d_model * stage.token_bytes * copies / stage.gpus
-    return 2.0 * model.layers * _collective_s(ranks, _nodes(ranks, gpu), sent_bytes, 1.0, gpu)
+    return 2.0 * model.layers * _collective_s(_square_link(ranks, gpu), sent_bytes, 1.0, gpu)
 
 
 @_compiled
@@ -264,10 +188,9 @@ def _least_of_stage_s(point: Point, stage: Stage, best: float, case: Case) -> fl
     spread_flop, projection_flop = _flop(point, model)
     read_bytes = model.kv_bytes_per_position * point.context * stage.micro + model.weight_bytes * model.unembedding
     read_bytes += model.layers * _feedforward_bytes(stage.columns, stage.ff_group, case)
-    ff_network = (math.inf, math.inf)
-    log_gpus = math.log2(stage.gpus) if case.scale_downs > 1 else 0.0
+    growth = stage.gpus ** (1.0 / (case.scale_downs - 1)) if case.scale_downs > 1 else 1.0
+    scale, ff_network = 1.0, (math.inf, math.inf)
     for step in range(case.scale_downs):
-        scale = 1.0 if step == 0 else 2.0 ** (step * (log_gpus / (case.scale_downs - 1)))
         group = stage.gpus / scale
         attention_bytes = model.layers * scale * _attention_bytes(stage.columns, group, case)
         memory = stage.stages * (read_bytes + attention_bytes) / (point.n_gpu * gpu.hbm_bytes_per_s)
@@ -276,14 +199,13 @@ def _least_of_stage_s(point: Point, stage: Stage, best: float, case: Case) -> fl
         if floor * _SLACK >= best:
             return best
         if step == 0:
-            ff_network = (
-                model.layers * _feedforward_network_s(stage, True, case),
-                model.layers * _feedforward_network_s(stage, False, case),
-            )
-        for layout in range(2):
-            if floor + ff_network[layout] < best:
-                network = _attention_network_s(group, layout == 0, stage.token_bytes, case)
+            ff_network = _feedforward_networks_s(stage, case)
+        if floor + min(ff_network) < best:
+            link = _square_link(group, gpu)
+            for layout in range(2):
+                network = _attention_network_s(link, layout == 0, stage.token_bytes, case)
                 best = min(best, floor + ff_network[layout] + model.layers * network)
+        scale *= growth
     return best
 
 

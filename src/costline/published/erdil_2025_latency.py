@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from costline.errors import DomainError
+from costline.errors import DomainError, UnknownIdError
+from costline.published.erdil_2025_case import Array, Case, Points, Rates, Work
 from costline.published.erdil_2025_data import Gpu, Model, find_gpu, find_model, protocols
-from costline.published.erdil_2025_kernel import Case, Points, Rates, Work, fill_least_latency_s
+from costline.published.erdil_2025_kernel import fill_least_latency_s
 
-Array = NDArray[np.float64]
 Revision = Literal["2025-05-27", "2025-05-22"]
 """The study's code of the day: the later gives Tables 2, 3, 4 and 6, the earlier Table 5."""
 
@@ -65,7 +65,7 @@ def _rates(gpu: Gpu, model: Model) -> Rates:
         node=float(gpu.node),
         kernel_s=float(gpu.kernel_s),
         is_ring=gpu.collective == "ring",
-        protocols=np.array(protocols(gpu), dtype=np.float64),
+        protocols=protocols(gpu),
     )
 
 
@@ -90,6 +90,8 @@ def least_latency_s(
     revision: Revision = LATER,
 ) -> Array:
     """Least latency below `limit_s` [s] over (GPUs, batch, context, new tokens); infinite where there is none."""
+    if revision not in get_args(Revision):
+        raise UnknownIdError("Erdil 2025 revision", revision, get_args(Revision))
     full = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in (*shaped, limit_s)))
     n_gpu, batch, context, tokens, limit = (np.ascontiguousarray(value).reshape(-1) for value in full)
     row, stages = _stages(batch, model.layers, pipeline=pipeline, revision=revision)
@@ -127,15 +129,14 @@ def speculative_latency_s(
     draft_s = least_latency_s(draft, gpu, (*shaped, 1.0), revision=revision)
     best, can_draft = base, np.isfinite(base) & np.isfinite(draft_s)
     for drafted in range(2, most_draft_tokens + 1):
-        per_step = (1 - acceptance) / (1 - acceptance**drafted)
-        drafting_s = drafted * draft_s
+        drafting_s, kept, emitted = drafted * draft_s, 1 - acceptance, 1 - acceptance**drafted
         # Verifying more tokens is never faster, so `base` bounds the verification from below.
-        can_win = can_draft & ((base + drafting_s) * per_step < best * _BOUND_SLACK)
-        spare_s = np.subtract(best / per_step, drafting_s, out=np.zeros_like(best), where=can_win)
+        can_win = can_draft & ((base + drafting_s) * kept / emitted < best * _BOUND_SLACK)
+        spare_s = np.subtract(best * emitted / kept, drafting_s, out=np.zeros_like(best), where=can_win)
         verify_s = least_latency_s(
             model, gpu, (*shaped, float(drafted)), limit_s=spare_s * _BOUND_SLACK, revision=revision
         )
-        best = np.minimum(best, (verify_s + drafting_s) * per_step)
+        best = np.minimum(best, (verify_s + drafting_s) * kept / emitted)
     return best
 
 
@@ -159,8 +160,8 @@ def token_latency_s(
     Parameters
         model       -       [-]      text   a name of `models()`
         gpu         -       [-]      text   a name of `gpus()`
-        n_gpu       N       [-]      array  GPUs of the instance; real, >= 1 to be feasible
-        batch       b       [-]      array  sequences in flight; real, >= 1 to be feasible
+        n_gpu       N       [1]      array  GPUs of the instance; real, >= 1 to be feasible
+        batch       b       [1]      array  sequences in flight; real, >= 1 to be feasible
         context     l       [token]  array  positions already in the KV cache
         new_tokens  q       [token]  array  positions computed in this pass; above 1 when verifying a draft
         pipeline    -       [-]      bool   whether to search pipeline degrees P
@@ -173,8 +174,8 @@ def token_latency_s(
 
     Holds when  memory and arithmetic overlap and the network overlaps neither; expert parallelism is as deep as
                 it can be once a micro-batch has twice as many sequences as the sparsity.
-    Source      [erdil2025] sections 3.1-3.6 and the code of 2025-05-27, whose quirks are kept
-    Raises      UnknownIdError for an unknown model or GPU
+    Source      [erdil-2025] sections 3.1-3.6 and the code of 2025-05-27, whose quirks are kept
+    Raises      UnknownIdError for an unknown model, GPU or revision
 
     >>> round(float(token_latency_s("Llama_3_70B_8_bit", "H100", 16, 128)), 9)
     0.009026195

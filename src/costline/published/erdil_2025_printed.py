@@ -27,14 +27,14 @@ def all_reduce_latency_s(n_gpu: ArrayLike, n_nodes: ArrayLike) -> Any:
         t = 6.8 us + 1.2 us (sqrt(N / n) - 1) + 10 us log2(sqrt(n))
 
     Parameters
-        n_gpu    N  [-]  array  GPUs of the instance
-        n_nodes  n  [-]  array  >= 1, nodes of the instance
+        n_gpu    N  [1]  array  GPUs of the instance
+        n_nodes  n  [1]  array  >= 1, nodes of the instance
 
     Returns
         t  [s]  array, the broadcast shape of the inputs
 
     Holds when  the low-latency protocol runs a tree between nodes.
-    Source      [erdil2025] Eq. 40
+    Source      [erdil-2025] Eq. 40
 
     >>> round(float(all_reduce_latency_s(8, 1)) * 1e6, 2), round(float(all_reduce_latency_s(64, 8)) * 1e6, 2)
     (8.99, 23.99)
@@ -51,14 +51,14 @@ def all_reduce_bandwidth_s(reduced_bytes: ArrayLike, ranks: ArrayLike, bytes_per
 
     Parameters
         reduced_bytes  X  [byte]    array  size of the reduced tensor
-        ranks          R  [-]       array  > 0
+        ranks          R  [1]       array  > 0
         bytes_per_s    W  [byte/s]  array  > 0, algorithm bandwidth: an eighth of the marketing NVLink figure
 
     Returns
         t  [s]  array, the broadcast shape of the inputs
 
     Holds when  the low-latency protocol is used.
-    Source      [erdil2025] Eq. 24
+    Source      [erdil-2025] Eq. 24
 
     >>> float(all_reduce_bandwidth_s(2 * 1e4 * 100, 8, 112e9))
     1.5625e-05
@@ -75,14 +75,14 @@ def network_read_bytes(reduced_bytes: ArrayLike, n_gpu: ArrayLike, n_nodes: Arra
 
     Parameters
         reduced_bytes  X  [byte]  array  bytes all-reduced
-        n_gpu          N  [-]     array  GPUs of the instance
-        n_nodes        n  [-]     array  >= 1, nodes of the instance
+        n_gpu          N  [1]     array  GPUs of the instance
+        n_nodes        n  [1]     array  >= 1, nodes of the instance
 
     Returns
         intra, inter  [byte]  arrays, the broadcast shape of the inputs
 
     Holds when  each all-reduce runs over sqrt(N) GPUs in sqrt(n) nodes.
-    Source      [erdil2025] Eq. 41 and 42; Eq. 27 prints n where Eq. 42 has sqrt(n)
+    Source      [erdil-2025] Eq. 41 and 42; Eq. 27 prints n where Eq. 42 has sqrt(n)
 
     >>> [float(part) for part in network_read_bytes(1.0, 64, 4)]
     [12.0, 2.0]
@@ -101,13 +101,13 @@ def parameters_read(model: Model, batch: ArrayLike) -> Any:
 
     Parameters
         model  -  [-]  record  gives N_attention, N_feedforward, N_unembedding and the sparsity s
-        batch  b  [-]  array   sequences in flight
+        batch  b  [1]  array   sequences in flight
 
     Returns
-        N_read  [-]  array, the shape of the batch
+        N_read  [1]  array, the shape of the batch
 
     Holds when  experts are chosen independently and evenly; shared experts break this.
-    Source      [erdil2025] Eq. 22 and 32
+    Source      [erdil-2025] Eq. 22 and 32
 
     >>> llama = find_model("Llama_3_8B")
     >>> float(parameters_read(llama, 1)) == llama.parameters - llama.unembedding_parameters
@@ -127,8 +127,8 @@ def printed_latency_s(model: str, gpu: str, n_gpu: ArrayLike, batch: ArrayLike, 
     Parameters
         model    -  [-]      text   a name of `models()`
         gpu      -  [-]      text   a name of `gpus()` with nodes and kernels
-        n_gpu    N  [-]      array  GPUs of the instance
-        batch    b  [-]      array  sequences in flight
+        n_gpu    N  [1]      array  GPUs of the instance
+        batch    b  [1]      array  sequences in flight
         context  l  [token]  array  positions in the KV cache
 
     Returns
@@ -137,7 +137,7 @@ def printed_latency_s(model: str, gpu: str, n_gpu: ArrayLike, batch: ArrayLike, 
 
     Holds when  every matrix is cut along both dimensions; activations count the gated matrices' extra output as
                 the footnote to Eq. 43 says; r = 4.
-    Source      [erdil2025] Eq. 29-44
+    Source      [erdil-2025] Eq. 29-44
     Raises      UnknownIdError for an unknown model or GPU
 
     >>> round(1 / float(printed_latency_s("Llama_3_70B_8_bit", "H100", 15.62, 1)))

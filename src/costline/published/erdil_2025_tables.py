@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from costline.published.cells import Cell, Table
 from costline.published.erdil_2025_data import find_gpu, find_model, printed_rows
-from costline.published.erdil_2025_frontier import Point, frontier
+from costline.published.erdil_2025_frontier import Point
+from costline.published.erdil_2025_grid import frontier
 from costline.published.erdil_2025_latency import EARLIER
 from costline.published.erdil_2025_toy import least_sharded_latency_s, optimal_gpus
 
@@ -51,7 +52,7 @@ def _setup_cells(row: str, printed: tuple[float, float, float, float], point: Po
 
 
 def _table(number: int, title: str, cells: list[Cell]) -> Table:
-    name, source = f"erdil-2025-table-{number}", f"[erdil2025] Table {number}"
+    name, source = f"erdil-2025-table-{number}", f"[erdil-2025] Table {number}"
     return Table(name=name, title=title, source=source, cells=tuple(cells))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from costline.published.cells import Cell, Table
 from costline.published.erdil_2025_data import find_gpu, find_model
-from costline.published.erdil_2025_frontier import frontier
+from costline.published.erdil_2025_grid import frontier
 from costline.published.erdil_2025_latency import EARLIER
 from costline.published.erdil_2025_printed import all_reduce_bandwidth_s
 from costline.published.erdil_2025_toy import least_sharded_latency_s, optimal_gpus, square_root_law_tokens_per_s
@@ -117,6 +117,6 @@ def text_numbers() -> Table:
     return Table(
         name="erdil-2025-text",
         title="Numbers of the running text",
-        source="[erdil2025] sections 2-4",
+        source="[erdil-2025] sections 2-4",
         cells=tuple(cells),
     )

@@ -34,8 +34,8 @@ def single_device_latency_s(
         T = max(p N / B, 2 N b / C)
 
     Parameters
-        parameters       N  [-]       array  weights of the model
-        batch            b  [-]       array  sequences in flight
+        parameters       N  [1]       array  weights of the model
+        batch            b  [1]       array  sequences in flight
         weight_bytes     p  [byte]    array  bytes per weight
         hbm_bytes_per_s  B  [byte/s]  array  > 0
         flop_per_s       C  [FLOP/s]  array  > 0
@@ -44,7 +44,7 @@ def single_device_latency_s(
         T  [s]  array, the broadcast shape of the inputs
 
     Holds when  the context is short, and reading weights overlaps arithmetic fully.
-    Source      [erdil2025] Eq. 1
+    Source      [erdil-2025] Eq. 1
 
     >>> float(single_device_latency_s(8e9, 1, weight_bytes=2, hbm_bytes_per_s=3.2e12, flop_per_s=1e15))
     0.005
@@ -68,8 +68,8 @@ def single_device_gpu_s_per_token(
         c = T / b = max(p N / (b B), 2 N / C)
 
     Parameters
-        parameters       N  [-]       array  weights of the model
-        batch            b  [-]       array  > 0, sequences in flight
+        parameters       N  [1]       array  weights of the model
+        batch            b  [1]       array  > 0, sequences in flight
         weight_bytes     p  [byte]    array  bytes per weight
         hbm_bytes_per_s  B  [byte/s]  array  > 0
         flop_per_s       C  [FLOP/s]  array  > 0
@@ -78,7 +78,7 @@ def single_device_gpu_s_per_token(
         c  [s]  array, GPU-seconds per token, the broadcast shape of the inputs
 
     Holds when  as `single_device_latency_s`.
-    Source      [erdil2025] Eq. 2
+    Source      [erdil-2025] Eq. 2
 
     >>> float(single_device_gpu_s_per_token(8e9, 5, weight_bytes=2, hbm_bytes_per_s=3.2e12, flop_per_s=1e15))
     0.001
@@ -101,10 +101,10 @@ def critical_batch(weight_bytes: ArrayLike, hbm_bytes_per_s: ArrayLike, flop_per
         flop_per_s       C  [FLOP/s]  array  > 0
 
     Returns
-        b*  [-]  array, the broadcast shape of the inputs
+        b*  [1]  array, the broadcast shape of the inputs
 
     Holds when  as `single_device_latency_s`; a larger batch is slower and no cheaper, a smaller one only dearer.
-    Source      [erdil2025] section 2.1
+    Source      [erdil-2025] section 2.1
 
     >>> round(float(critical_batch(2, 3.3e12, 1e15)), 2)
     303.03
@@ -131,14 +131,14 @@ def sharded_latency_s(
         T = L r (t_0 + 2 t_hop (sqrt(N_gpu) - 1)) + max(p N / (N_gpu B), 2 N b / (N_gpu C))
 
     Parameters
-        parameters         N      [-]       array  weights of the model
-        layers             L      [-]       array  layers
-        n_gpu              N_gpu  [-]       array  > 0; below 1 no hop is paid
-        batch              b      [-]       array  sequences in flight
+        parameters         N      [1]       array  weights of the model
+        layers             L      [1]       array  layers
+        n_gpu              N_gpu  [1]       array  > 0; below 1 no hop is paid
+        batch              b      [1]       array  sequences in flight
         weight_bytes       p      [byte]    array  bytes per weight
         hbm_bytes_per_s    B      [byte/s]  array  > 0
         flop_per_s         C      [FLOP/s]  array  > 0
-        reduces_per_layer  r      [-]       array  sequential all-reduces; 4, or 2 with parallel attention
+        reduces_per_layer  r      [1]       array  sequential all-reduces; 4, or 2 with parallel attention
         hop_s              t_hop  [s]       array  one hop between GPUs
         base_s             t_0    [s]       array  start of a collective; the paper's equation has none
 
@@ -146,7 +146,7 @@ def sharded_latency_s(
         T  [s]  array, the broadcast shape of the inputs
 
     Holds when  each all-reduce runs over sqrt(N_gpu) ranks and overlaps nothing.
-    Source      [erdil2025] Eq. 3, 5 and 8
+    Source      [erdil-2025] Eq. 3, 5 and 8
 
     >>> spec = dict(weight_bytes=2, hbm_bytes_per_s=3.2e12, flop_per_s=1e15)
     >>> round(float(sharded_latency_s(8e9, 32, 16, 1, **spec)), 9)
@@ -175,16 +175,16 @@ def optimal_gpus(
 
     Parameters
         weights_bytes      W      [byte]    array  bytes of all weights
-        layers             L      [-]       array  layers
+        layers             L      [1]       array  layers
         hbm_bytes_per_s    B      [byte/s]  array  > 0
-        reduces_per_layer  r      [-]       array  sequential all-reduces
+        reduces_per_layer  r      [1]       array  sequential all-reduces
         hop_s              t_hop  [s]       array  > 0, one hop between GPUs
 
     Returns
-        N*  [-]  array, a real number of GPUs, the broadcast shape of the inputs
+        N*  [1]  array, a real number of GPUs, the broadcast shape of the inputs
 
     Holds when  the batch is at or below the critical one.
-    Source      [erdil2025] Eq. 13
+    Source      [erdil-2025] Eq. 13
 
     >>> round(float(optimal_gpus(2 * 8.03e9, 32, 3.3e12)), 1)
     11.3
@@ -208,16 +208,16 @@ def least_sharded_latency_s(
 
     Parameters
         weights_bytes      W      [byte]    array  bytes of all weights
-        layers             L      [-]       array  layers
+        layers             L      [1]       array  layers
         hbm_bytes_per_s    B      [byte/s]  array  > 0
-        reduces_per_layer  r      [-]       array  sequential all-reduces
+        reduces_per_layer  r      [1]       array  sequential all-reduces
         hop_s              t_hop  [s]       array  > 0, one hop between GPUs
 
     Returns
         T*  [s]  array, the broadcast shape of the inputs
 
     Holds when  as `optimal_gpus`; where N* is large the second term vanishes (Eq. 18).
-    Source      [erdil2025] Eq. 14
+    Source      [erdil-2025] Eq. 14
 
     >>> round(1 / float(least_sharded_latency_s(2 * 8.03e9, 32, 3.3e12)))
     966
@@ -236,14 +236,14 @@ def square_root_law_tokens_per_s(tokens_per_s: ArrayLike, parameters: ArrayLike,
 
     Parameters
         tokens_per_s      v   [token/s]  array  speed of the known model
-        parameters        N   [-]        array  weights of the known model
-        other_parameters  N'  [-]        array  > 0, weights of the other model
+        parameters        N   [1]        array  weights of the known model
+        other_parameters  N'  [1]        array  > 0, weights of the other model
 
     Returns
         v'  [token/s]  array, the broadcast shape of the inputs
 
     Holds when  layers grow as the fourth root of the parameters, and the best instance of each is large.
-    Source      [erdil2025] Eq. 19
+    Source      [erdil-2025] Eq. 19
 
     >>> round(float(square_root_law_tokens_per_s(400, 8, 70)))
     135
@@ -262,15 +262,15 @@ def infinite_bandwidth_latency_s(
     Parameters
         model    -      [-]      text   a name of `models()`
         gpu      -      [-]      text   a name of `gpus()`
-        n_gpu    N_gpu  [-]      array  GPUs of the instance
-        batch    b      [-]      array  sequences in flight
+        n_gpu    N_gpu  [1]      array  GPUs of the instance
+        batch    b      [1]      array  sequences in flight
         context  -      [token]  array  positions in the KV cache, which must fit but takes no time
 
     Returns
         T  [s]  array, the broadcast shape of the inputs; infinite where weights and KV cache do not fit
 
     Holds when  as `sharded_latency_s`; all parameters count, also those of idle experts.
-    Source      [erdil2025] section 2.2.2; the 6 us stand in the code and in no equation
+    Source      [erdil-2025] section 2.2.2; the 6 us stand in the code and in no equation
     Raises      UnknownIdError for an unknown model or GPU
 
     >>> round(float(infinite_bandwidth_latency_s("Llama_3_70B", "H100", 16, 128)), 9)
