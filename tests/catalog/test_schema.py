@@ -12,7 +12,6 @@ import yaml
 
 from costline.catalog import load, read, schema
 from costline.catalog.check import check
-from costline.catalog.fields import FILES
 from costline.catalog.nodes import File, has_tag, parse
 from costline.catalog.records import Provenance
 from costline.errors import UnknownIdError
@@ -73,10 +72,10 @@ def faults(value: Any, rule: dict[str, Any], root: dict[str, Any]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", schema.ALL)
 def test_every_packaged_file_meets_its_schema(kind: str):
     rules = schema.json_schema(kind)
-    paths = read.files(*FILES[kind].place)  # type: ignore[index]
+    paths = read.files(*schema.ALL[kind].place)
     assert paths
     for path in paths:
         assert faults(plain(parse(File(path.name), path)), rules, rules) == [], path.name

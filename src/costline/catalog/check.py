@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from costline.catalog import load
+from costline.catalog import load, models
 from costline.catalog.efficiency import efficiencies
 from costline.catalog.find import names_of, normal
 from costline.catalog.records import Chip, System
@@ -24,7 +24,7 @@ NARROWER = (("bf16", "fp8"), ("fp16", "fp8"), ("fp8", "fp6"), ("fp8", "fp4"), ("
 def check(as_of: str | None = None) -> list[str]:
     """Faults of the catalog, one line each, `error:` or `warning:` first; prices are judged by the day `as_of`."""
     kinds: dict[str, Mapping[str, Any]] = {kind: loader() for kind, loader in load.LOADERS.items()}
-    kinds["efficiencies"] = efficiencies()
+    kinds |= {"efficiencies": efficiencies(), "models": models.models()}
     found = [*_sources(kinds), *_names(kinds), *_pairs(load.chips(), load.systems())]
     for chip in load.chips().values():
         found += _peaks(chip)
@@ -49,12 +49,13 @@ def _sources(kinds: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def _names(kinds: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Names that mean two entries; places may share a name (Georgia is a country and a state)."""
-    for kind in ("chips", "systems", "engines", "workloads"):
+    for kind in ("chips", "systems", "engines", "workloads", "models"):
+        key = models.normal if kind == "models" else normal
         owner: dict[str, str] = {}
         for id, record in kinds[kind].items():
             for name in names_of(record):
-                if owner.setdefault(normal(name), id) != id:
-                    yield f"error: {kind} {id}: name {name!r} also means {owner[normal(name)]}"
+                if owner.setdefault(key(name), id) != id:
+                    yield f"error: {kind} {id}: name {name!r} also means {owner[key(name)]}"
 
 
 def _pairs(chips: Mapping[str, Chip], systems: Mapping[str, System]) -> Iterator[str]:

@@ -99,7 +99,7 @@ def normal(name: str) -> str:
 
 def names_of(record: Any) -> tuple[str, ...]:
     """All names of a record, its id first."""
-    named = [getattr(record, field, "") for field in ("name", "operator", "engine")]
+    named = [getattr(record, field, "") for field in ("name", "hf_id", "operator", "engine")]
     return (record.id, *getattr(record, "aliases", ()), *(name for name in named if name))
 
 

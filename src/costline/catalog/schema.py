@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from costline.catalog.check import check
-from costline.catalog.fields import FILES
+from costline.catalog.fields import FILES, Files
+from costline.catalog.model_fields import MODEL
 from costline.catalog.shapes import HEADER, KINDS, REQUIRED, Block, Field, Flag, Many, Number, Shape, Table, Text
 from costline.errors import UnknownIdError
 
-__all__ = ["DRAFT", "check", "json_schema"]
+__all__ = ["ALL", "DRAFT", "check", "json_schema"]
 
+ALL: dict[str, Files] = {**FILES, "models": Files("models", ("models",), MODEL)}
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -24,9 +26,9 @@ def json_schema(kind: str) -> dict[str, Any]:
     >>> schema["required"], schema["additionalProperties"]
     (['offers'], False)
     """
-    if kind not in FILES:
-        raise UnknownIdError("kind of fact", kind, FILES)
-    files = FILES[kind]
+    if kind not in ALL:
+        raise UnknownIdError("kind of fact", kind, ALL)
+    files = ALL[kind]
     entry = _entry_schema(files.block, with_header=bool(files.section))
     entries: dict[str, Any] = {"type": "object", "additionalProperties": entry}
     top: dict[str, Any] = {"$schema": DRAFT, "title": f"costline catalog: {kind}", "$defs": _definitions()}
