@@ -121,8 +121,8 @@ def estimate(as_json: bool, folder: str | None, sources: bool, **flags: Any) -> 
 @click.option("--model", "--models", "models", multiple=True, required=True, help="Model; repeat for several.")
 @click.option("--accelerator", "--accelerators", "accelerators", multiple=True, required=True, help="Accelerators.")
 @click.option("--isl", type=float, default=1024, show_default=True, metavar="TOKENS", help="Input tokens of a request.")
-@click.option("--osl", type=float, default=1024, show_default=True, metavar="TOKENS", help="Output tokens of a request.")
-@click.option("--max-accelerators", type=int, default=16, show_default=True, metavar="N", help="Most in one replica.")
+@click.option("--osl", type=float, default=1024, show_default=True, metavar="TOKENS", help="Output tokens of each.")
+@click.option("--max-accelerators", type=int, default=16, show_default=True, metavar="N", help="Most of a replica.")
 @_slo_options
 @_degree_options
 @click.option("--weights", default="auto", show_default=True, help="Weight format.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 _PLACES = {
     "model": ("model", "id"),
@@ -43,7 +43,8 @@ def scenario_blocks(flags: Mapping[str, Any]) -> dict[str, Any]:
     for flag, (block, key) in _PLACES.items():
         if _given(flags.get(flag)):
             value = flags[flag]
-            blocks.setdefault(block, {})[key] = names_of(value) if isinstance(value, tuple) else value
+            names = names_of(cast(tuple[str, ...], value)) if isinstance(value, tuple) else value
+            blocks.setdefault(block, {})[key] = names
     if _given(flags.get("prefix")):
         blocks.setdefault("workload", {})["prefix"] = {"cached_tokens": flags["prefix"]}
     if _given(flags.get("engine")):

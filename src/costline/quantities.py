@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from costline.errors import InputError
 
 Array = NDArray[np.float64]
+Numeric = float | Array
+"""What an equation takes: a number or an array of numbers."""
 
 KILO = 1e3
 MEGA = 1e6

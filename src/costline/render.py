@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from costline.errors import InputError
 from costline.quantities import (
@@ -123,13 +123,13 @@ def csv_text(table: Table) -> str:
 def plain(value: Any) -> Any:
     """`value` as JSON's own types: arrays to lists, infinities and NaN to null."""
     if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, str | bool | int) or value is None:
         return value
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     if isinstance(value, Sequence):
-        return [plain(one) for one in value]
+        return [plain(one) for one in cast(Sequence[Any], value)]
     return float(value) if math.isfinite(float(value)) else None
 
 

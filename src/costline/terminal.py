@@ -31,7 +31,7 @@ def show(answer: Answer, *, as_json: bool, folder: str | None, sources: bool) ->
         return
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_WHEN_PIPED)
     for table in answer.tables:
-        console.print(rich_table(table))
+        console.print(rich_table(table), "")
     if answer.summary:
         console.print(answer.summary, markup=False, soft_wrap=True)
     if sources:

@@ -14,7 +14,7 @@ from costline.answers.scenario import DeploymentBlock, Scenario, SloBlock
 from costline.architecture.sharding import Layout
 from costline.deployment.grid import Fixed, batch_sizes, in_blocks, layouts
 from costline.deployment.plan import Option, Site
-from costline.deployment.search import first_failure
+from costline.deployment.search import Mask, first_failure
 from costline.money.price import fleet_usd_per_hour
 from costline.money.unit_cost import usd_per_mtok
 from costline.quantities import MILLI, Array, as_array
@@ -32,7 +32,7 @@ class Candidates:
     price: Price
     engine: Engine
     columns: Mapping[str, Array]
-    ok: Array
+    ok: Mask
     why_not: Any
     layouts_without_room: int
     smallest_need_bytes: float
@@ -115,11 +115,11 @@ def evaluate(engine: Engine, scenario: Scenario, option: Option, price: Price) -
     columns["tokens_per_s_per_accelerator"] = columns["output_tokens_per_s"] / np.maximum(devices, 1.0)
     columns["e2e_p99_s"] = columns["ttft_p99_s"] + load.decode_steps * columns["tpot_p99_s"]
     columns["e2e_s"] = columns["ttft_s"] + load.decode_steps * columns["tpot_s"]
-    ok, why = first_failure({"load": columns["carries"], **slo_masks(scenario.slo, columns)})
+    ok, why = first_failure({"load": columns["carries"] > 0, **slo_masks(scenario.slo, columns)})
     return Candidates(engine.site, option, price, engine, columns, ok, why, without, least)
 
 
-def slo_masks(slo: SloBlock, columns: Mapping[str, Array]) -> dict[str, Array]:
+def slo_masks(slo: SloBlock, columns: Mapping[str, Array]) -> dict[str, Mask]:
     """Which rows meet each target."""
     targets = {"ttft": slo.ttft_p99_ms, "tpot": slo.tpot_p99_ms, "e2e": slo.e2e_p99_ms}
     return {
@@ -149,14 +149,15 @@ def _columns(engine: Engine, scenario: Scenario, load: Load, cut: Layout, batch:
     layout = [spread[name] for name in names[:4]]
     if rate is not None:
         out = in_blocks(loaded, *layout, spread["batch"], rate / replicas)
-        out["carries"] = replicas * out["capacity_requests_per_s"] >= rate * (1 - 1e-9)
-        out["total_requests_per_s"] = np.where(out["carries"], rate, replicas * out["capacity_requests_per_s"])
+        most = replicas * out["capacity_requests_per_s"]
+        out["carries"] = as_array(most >= rate * (1 - 1e-9))
+        out["total_requests_per_s"] = np.minimum(most, rate)
     else:
         held = spread["batch"]
         if scenario.workload.concurrency is not None:
             held = np.minimum(held, scenario.workload.concurrency / replicas)
             spread["batch"] = held
         out = in_blocks(full, *layout, held)
-        out["carries"] = np.ones(held.shape, dtype=bool)
+        out["carries"] = np.ones(held.shape)
         out["total_requests_per_s"] = replicas * out["requests_per_s"]
     return {**spread, **out}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from costline.answers.answer import Answer
 from costline.answers.scenario import Scenario
@@ -12,9 +15,12 @@ from costline.architecture.kv_cache import kv_bytes_per_token
 from costline.architecture.weights import parameters
 from costline.catalog import find, load, models
 from costline.catalog import schema as catalog_schema
+from costline.catalog.hugging_face import model_from_file
+from costline.catalog.read import DATA, directories
 from costline.catalog.records import Chip, Model, Offer, System
-from costline.errors import UnknownIdError
-from costline.render import Column, Form, Table
+from costline.catalog.write import model_file_text
+from costline.errors import InputError, UnknownIdError
+from costline.render import Column, Form, Table, write_file
 
 Row = dict[str, Any]
 
@@ -146,7 +152,7 @@ def one(name: str) -> Answer:
         except UnknownIdError:
             continue
         return _shown(kind, record)
-    raise UnknownIdError("catalog entry", name, [*load.chips(), *models.model_ids(), *load.systems()])
+    raise UnknownIdError("catalog entry", name, [*load.chips(), *models.models(), *load.systems()])
 
 
 def _shown(kind: str, record: Any) -> Answer:
@@ -183,9 +189,10 @@ def _offer_row(offer: Offer) -> Row:
 
 def _text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key or 'default'}: {_text(inner)}" for key, inner in value.items() if inner is not None)
+        pairs = cast(Mapping[str, Any], value).items()
+        return ", ".join(f"{key or 'default'}: {_text(inner)}" for key, inner in pairs if inner is not None)
     if isinstance(value, list | tuple):
-        return ", ".join(_text(inner) for inner in value)
+        return ", ".join(_text(inner) for inner in cast(tuple[Any, ...], value))
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
@@ -194,3 +201,40 @@ def schema(kind: str) -> dict[str, Any]:
     if kind == "scenario":
         return Scenario.model_json_schema()
     return catalog_schema.json_schema(kind)
+
+
+def checked(today: datetime.date | None = None) -> Answer:
+    """Faults of the catalog: `error:` lines must be mended, `warning:` lines should be looked at."""
+    day = (today or datetime.date.today()).isoformat()
+    found = catalog_schema.check(day)
+    errors = [line.removeprefix("error: ") for line in found if line.startswith("error:")]
+    warnings = [line.removeprefix("warning: ") for line in found if line.startswith("warning:")]
+    rows = tuple(
+        {"severity": word, "what": line} for word, lines in (("error", errors), ("warning", warnings)) for line in lines
+    )
+    title = f"Catalog: {len(errors)} errors, {len(warnings)} warnings"
+    table = Table(title, (Column("severity", ""), Column("what", "what")), rows)
+    return Answer("catalog check", {"errors": errors, "warnings": warnings}, (table,))
+
+
+def add_model(config: str | Path, identity: str | None, folder: str | Path | None) -> Answer:
+    """Reads a config.json and writes it as a model of a catalog folder; raises InputError if there is no folder."""
+    own = [str(place) for place in directories() if place != DATA]
+    if folder is None and not own:
+        raise InputError("catalog add needs a folder of your own: give --to DIR, or set COSTLINE_CATALOG=DIR")
+    model = model_from_file(Path(config), id=identity)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", model.id):
+        raise InputError(f"id={model.id!r} must be lower case letters, digits, '.', '_' and '-'; give one with --id")
+    known = models.models().get(model.id)
+    if known is not None:
+        raise InputError(f"id={model.id!r} is already {known.name}; give another with --id")
+    place = Path(folder or own[0])
+    path = place / "models" / f"{model.id}.yml"
+    text = model_file_text(model, retrieved=datetime.date.today().isoformat(), note=f"Read from {Path(config).name}.")
+    write_file(path, text)
+    row = _model_row(model)
+    listed = str(place.resolve()) in [str(Path(one).resolve()) for one in own]
+    hint = "" if listed else f"Set COSTLINE_CATALOG={place} to use it."
+    columns = (Column("id", "added"), Column("total", "parameters", "count"), Column("active", "active", "count"))
+    table = Table(f"wrote {path}", columns, ({**row, **row["parameters"]},), hint)
+    return Answer("catalog add model", {"model": row, "path": str(path)}, (table,))

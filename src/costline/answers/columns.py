@@ -16,7 +16,7 @@ from costline.deployment.plan import Site
 from costline.forward.memory import kv_share_of_pool, max_batch, pool_bytes, weight_bytes_per_device
 from costline.forward.rates import Rates
 from costline.forward.steps import StepTime, step_time
-from costline.quantities import Array, as_array
+from costline.quantities import Array, Numeric, as_array
 from costline.serving.queueing import (
     allen_cunneen_wait_s,
     sakasegawa_wait_s,
@@ -105,7 +105,7 @@ def steady_state(engine: Engine, load: Load, where: Layout, lane_batch: Array) -
     return Steady(alone, mixed, chunks, cycle, loaded_tpot_s(cycle, batch, load.decode_steps))
 
 
-def room(engine: Engine, where: Layout, context_tokens: object) -> dict[str, Array]:
+def room(engine: Engine, where: Layout, context_tokens: Numeric) -> dict[str, Array]:
     """Memory of one device and the sequences that fit into a replica."""
     weights = weight_bytes_per_device(engine.model, engine.formats.weights, where)
     pool = pool_bytes(engine.site.chip, engine.site.engine, weights, where.tp, engine.memory_fraction)

@@ -28,16 +28,20 @@ _FRONTIER_KEYS = (
 def plan_of(group: Candidates, row: int) -> Plan:
     """The deployment of one row."""
     columns = group.columns
-    whole = {name: int(columns[name][row]) for name in ("tp", "pp", "dp", "ep", "replicas")}
+    tp, pp, dp, ep, replicas = (int(columns[name][row]) for name in ("tp", "pp", "dp", "ep", "replicas"))
     formats = group.option.formats
     return Plan(
         accelerator=group.site.chip.id,
         system=group.site.system.id,
+        tp=tp,
+        pp=pp,
+        dp=dp,
+        ep=ep,
+        replicas=replicas,
         batch=int(np.ceil(columns["batch"][row])),
         weights=group.option.label,
         kv_cache=formats.kv,
         activations=formats.activations,
-        **whole,
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -42,8 +42,9 @@ def validate(given: Mapping[str, Any]) -> Scenario:
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     out = dict(base)
     for key, value in over.items():
-        mine = out.get(key)
-        out[key] = _merged(mine, value) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
+        mine: Any = out.get(key)
+        both = isinstance(mine, Mapping) and isinstance(value, Mapping)
+        out[key] = _merged(cast(Mapping[str, Any], mine), cast(Mapping[str, Any], value)) if both else value
     return out
 
 
@@ -59,7 +60,7 @@ def _load_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"scenario {path}{line}: {problem}; fix the YAML") from None
     if not isinstance(loaded, dict):
         raise InputError(f"scenario {path} holds {_kind(loaded)}; it must hold blocks such as model: and workload:")
-    return loaded
+    return cast(dict[str, Any], loaded)
 
 
 def read_text(path: Path, what: str) -> str:
@@ -82,7 +83,8 @@ def read_text(path: Path, what: str) -> str:
 
 def _check_events(text: str, path: Path) -> None:
     depth = 0
-    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    events: Iterator[Any] = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    for event in events:
         if isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1
             raise InputError(f"scenario {path} line {line}: alias *{event.anchor} is not allowed; write the value out")
@@ -147,4 +149,5 @@ def _known_keys(place: list[str]) -> list[str]:
 def _block_types(annotation: Any) -> list[Any]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [kind for part in getattr(annotation, "__args__", ()) for kind in _block_types(part)]
+    parts: tuple[Any, ...] = getattr(cast(Any, annotation), "__args__", ())
+    return [kind for part in parts for kind in _block_types(part)]

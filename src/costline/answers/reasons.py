@@ -95,7 +95,7 @@ def excluded_by(found: Sequence[Candidates], scenario: Scenario, model: Model) -
                 for other, limit in targets.items()
                 if limit is not None and other != name
             ]
-            possible = np.logical_and.reduce([group.columns["carries"], *others])
+            possible = np.logical_and.reduce([group.columns["carries"] > 0, *others])
             times = np.where(possible, group.columns[f"{name}_p99_s"], np.inf)
             if np.isfinite(best := float(np.min(times))):
                 ratio = best / (target * MILLI)

@@ -22,12 +22,6 @@ def _reject_bool(value: Any) -> Any:
     return value
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
-
-
 Number = Annotated[float, BeforeValidator(_reject_bool)]
 Positive = Annotated[Number, Field(gt=0)]
 Tokens = Annotated[Number, Field(gt=0, le=MAX_TOKENS)]
@@ -44,13 +38,17 @@ class Block(BaseModel):
 class ModelBlock(Block):
     """What is served: a catalogued model or a config.json, and its number formats."""
 
-    id: str | None = Field(None, description="model id, alias or Hugging Face id", max_length=300)
-    config: str | None = Field(None, description="path of a Hugging Face config.json instead of an id", max_length=4096)
-    weights: str | dict[str, str] = Field(
-        "auto", description="weight format, a list of them by component, `checkpoint`, or `auto` to search"
+    id: str | None = Field(default=None, description="model id, alias or Hugging Face id", max_length=300)
+    config: str | None = Field(
+        default=None, description="path of a Hugging Face config.json instead of an id", max_length=4096
     )
-    kv_cache: str = Field("auto", description="cache format: bf16, fp8, int8 …; `auto` = bf16")
-    activations: str = Field("auto", description="input format of the linear layers; `auto` follows the weights")
+    weights: str | dict[str, str] = Field(
+        default="auto", description="weight format, a list of them by component, `checkpoint`, or `auto` to search"
+    )
+    kv_cache: str = Field(default="auto", description="cache format: bf16, fp8, int8 …; `auto` = bf16")
+    activations: str = Field(
+        default="auto", description="input format of the linear layers; `auto` follows the weights"
+    )
 
     @model_validator(mode="after")
     def _one_of(self) -> ModelBlock:
@@ -62,8 +60,10 @@ class ModelBlock(Block):
 class SystemBlock(Block):
     """Where it may run."""
 
-    accelerator: list[str] = Field(["h100-sxm"], description="accelerator ids or names", min_length=1, max_length=100)
-    max_accelerators: int = Field(64, description="most accelerators of one replica", ge=1, le=65_536)
+    accelerator: list[str] = Field(
+        default=["h100-sxm"], description="accelerator ids or names", min_length=1, max_length=100
+    )
+    max_accelerators: int = Field(default=64, description="most accelerators of one replica", ge=1, le=65_536)
 
     @field_validator("accelerator", mode="before")
     @classmethod
@@ -99,9 +99,13 @@ class Lengths(Block):
 class PrefixBlock(Block):
     """Prompt tokens whose cache is already there."""
 
-    cached_tokens: Annotated[Number, Field(ge=0, le=MAX_TOKENS)] = Field(0, description="cached tokens per request")
-    shared_tokens: Annotated[Number, Field(ge=0, le=MAX_TOKENS)] = Field(0, description="common start of prompts")
-    distinct_prompts: int | None = Field(None, description="prompts are drawn from so many distinct ones", ge=1)
+    cached_tokens: Annotated[Number, Field(ge=0, le=MAX_TOKENS)] = Field(
+        default=0, description="cached tokens per request"
+    )
+    shared_tokens: Annotated[Number, Field(ge=0, le=MAX_TOKENS)] = Field(
+        default=0, description="common start of prompts"
+    )
+    distinct_prompts: int | None = Field(default=None, description="prompts are drawn from so many distinct ones", ge=1)
 
 
 class Arrivals(Block):
@@ -123,14 +127,18 @@ class WorkloadBlock(Block):
     input_tokens: Tokens | Lengths = Field(description="prompt length: a number or {mean, p95}")
     output_tokens: Tokens | Lengths = Field(description="answer length: a number or {mean, p95}")
     prefix: PrefixBlock = Field(default_factory=PrefixBlock, description="cached or shared prompt tokens")
-    request_rate: Positive | None = Field(None, description="requests per second of the whole deployment")
-    concurrency: Positive | None = Field(None, description="requests in flight instead of a rate")
+    request_rate: Positive | None = Field(default=None, description="requests per second of the whole deployment")
+    concurrency: Positive | None = Field(default=None, description="requests in flight instead of a rate")
     stages: list[StageBlock] | None = Field(
-        None, description="rates over time; a plan is sized for the highest", min_length=1, max_length=10_000
+        default=None, description="rates over time; a plan is sized for the highest", min_length=1, max_length=10_000
     )
-    arrivals: Literal["poisson", "constant", "at_once"] | Arrivals = Field("poisson", description="how requests arrive")
-    requests: int | None = Field(None, description="length of a simulation; a plan ignores it", ge=1, le=100_000_000)
-    duration_s: Positive | None = Field(None, description="length of a simulation; a plan ignores it")
+    arrivals: Literal["poisson", "constant", "at_once"] | Arrivals = Field(
+        default="poisson", description="how requests arrive"
+    )
+    requests: int | None = Field(
+        default=None, description="length of a simulation; a plan ignores it", ge=1, le=100_000_000
+    )
+    duration_s: Positive | None = Field(default=None, description="length of a simulation; a plan ignores it")
 
     @model_validator(mode="after")
     def _one_load(self) -> WorkloadBlock:
@@ -176,9 +184,9 @@ class WorkloadBlock(Block):
 class SloBlock(Block):
     """Service targets in milliseconds; none = any."""
 
-    ttft_p99_ms: Positive | None = Field(None, description="time to first token, 99th percentile")
-    tpot_p99_ms: Positive | None = Field(None, description="time per output token, 99th percentile")
-    e2e_p99_ms: Positive | None = Field(None, description="whole request, 99th percentile")
+    ttft_p99_ms: Positive | None = Field(default=None, description="time to first token, 99th percentile")
+    tpot_p99_ms: Positive | None = Field(default=None, description="time per output token, 99th percentile")
+    e2e_p99_ms: Positive | None = Field(default=None, description="whole request, 99th percentile")
 
     @model_validator(mode="after")
     def _consistent(self) -> SloBlock:
@@ -192,25 +200,27 @@ class SloBlock(Block):
 class EngineBlock(Block):
     """The serving engine's limits."""
 
-    name: str = Field("vllm", description="engine record: how memory is divided")
-    max_batched_tokens: int = Field(8192, description="tokens of one step (prefill chunk)", ge=1, le=MAX_TOKENS)
-    max_sequences: int = Field(1024, description="sequences of one replica at most", ge=1, le=1_000_000)
+    name: str = Field(default="vllm", description="engine record: how memory is divided")
+    max_batched_tokens: int = Field(default=8192, description="tokens of one step (prefill chunk)", ge=1, le=MAX_TOKENS)
+    max_sequences: int = Field(default=1024, description="sequences of one replica at most", ge=1, le=1_000_000)
     memory_utilization: Annotated[Number, Field(gt=0, le=1)] | None = Field(
-        None, description="share of device memory; default = the engine's"
+        default=None, description="share of device memory; default = the engine's"
     )
 
 
 class DeploymentBlock(Block):
     """What is fixed here is not searched."""
 
-    tp: Degree | Auto = Field("auto", description="tensor parallel degree")
-    pp: Degree | Auto = Field("auto", description="pipeline stages")
-    ep: Degree | Auto = Field("auto", description="expert parallel degree: 1 or tp·dp")
-    dp: Degree | Auto = Field("auto", description="attention data parallel groups inside a replica (needs experts)")
-    batch: Degree | Auto = Field("auto", description="most sequences of a replica")
-    replicas: Degree | Auto = Field("auto", description="copies of the model")
+    tp: Degree | Auto = Field(default="auto", description="tensor parallel degree")
+    pp: Degree | Auto = Field(default="auto", description="pipeline stages")
+    ep: Degree | Auto = Field(default="auto", description="expert parallel degree: 1 or tp·dp")
+    dp: Degree | Auto = Field(
+        default="auto", description="attention data parallel groups inside a replica (needs experts)"
+    )
+    batch: Degree | Auto = Field(default="auto", description="most sequences of a replica")
+    replicas: Degree | Auto = Field(default="auto", description="copies of the model")
     disaggregated: Literal["auto", False] = Field(
-        "auto", description="prefill and decode on separate pools; not searched yet, so `auto` means together"
+        default="auto", description="prefill and decode on separate pools; not searched yet, so `auto` means together"
     )
     engine: EngineBlock = Field(default_factory=EngineBlock, description="engine limits")
 
@@ -219,9 +229,9 @@ class PriceBlock(Block):
     """What an accelerator costs; default = the catalogue's reference offer."""
 
     accelerator_usd_per_hour: Annotated[Number, Field(ge=0, le=1_000_000)] | dict[str, Positive] | None = Field(
-        None, description="USD per accelerator-hour, one number or one per accelerator"
+        default=None, description="USD per accelerator-hour, one number or one per accelerator"
     )
-    offer: str | None = Field(None, description="id of a rental offer")
+    offer: str | None = Field(default=None, description="id of a rental offer")
 
     @model_validator(mode="after")
     def _one_price(self) -> PriceBlock:
@@ -240,5 +250,5 @@ class Scenario(Block):
     deployment: DeploymentBlock = Field(default_factory=DeploymentBlock, description="what is fixed")
     price: PriceBlock = Field(default_factory=PriceBlock, description="what an hour costs")
     calibration: Literal["default", "none"] = Field(
-        "default", description="`default` = rates that kernels sustain, `none` = the datasheet's"
+        default="default", description="`default` = rates that kernels sustain, `none` = the datasheet's"
     )

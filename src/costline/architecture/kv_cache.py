@@ -75,7 +75,7 @@ def layer_state_bytes(state: State) -> float:
     Raises      UnknownIdError if a format is not known
 
     >>> layer_state_bytes(State("gated_delta", 16, 64, 128, 128, conv_width=4))
-    4267008.0
+    4268032.0
     """
     recurrent = state.value_heads * state.key_dim * state.value_dim * bytes_per_weight(state.state_format)
     channels = 2 * state.key_heads * state.key_dim + state.value_heads * state.value_dim

@@ -63,7 +63,7 @@ def state_parameters(state: State, hidden: int) -> int:
     Raises      nothing
 
     >>> state_parameters(State("gated_delta", 16, 64, 128, 128, conv_width=4), hidden=4096)
-    118014080
+    118014208
     """
     heads, value = state.value_heads, state.value_dim
     keys, values = state.key_heads * state.key_dim, heads * value

@@ -25,7 +25,7 @@ from costline.architecture.sharding import (
 from costline.architecture.visible import attention_pairs, cached_tokens_read
 from costline.architecture.weights import group_parameters
 from costline.catalog.records import Attention, LayerGroup, Model, Moe, State
-from costline.quantities import Array, as_array
+from costline.quantities import Array, Numeric, as_array
 
 RESIDUAL_FORMAT = "bf16"
 STATE_FLOP_PER_ELEMENT = {"mamba2": 5.0, "lightning": 5.0, "gated_delta": 7.0, "kda": 7.0}
@@ -68,13 +68,13 @@ class Segment:
         return self.sequences * self.new_tokens
 
 
-def decode_segment(batch: object, context_tokens: object, new_tokens: object = 1) -> Segment:
+def decode_segment(batch: Numeric, context_tokens: Numeric, new_tokens: Numeric = 1) -> Segment:
     """A decode step (or, with more new tokens, a verification step) of `batch` sequences."""
     new = as_array(new_tokens)
     return Segment(as_array(batch), new, as_array(context_tokens), new)
 
 
-def prefill_segment(sequences: object, new_tokens: object, context_tokens: object = 0) -> Segment:
+def prefill_segment(sequences: Numeric, new_tokens: Numeric, context_tokens: Numeric = 0) -> Segment:
     """A prompt, or a chunk of one after `context_tokens` already cached."""
     return Segment(as_array(sequences), as_array(new_tokens), as_array(context_tokens), as_array(1.0))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from costline.architecture.weights import GroupParameters, group_parameters
 from costline.catalog.records import Attention, LayerGroup, Model
-from costline.quantities import Array, as_array
+from costline.quantities import Array, Numeric, as_array
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Layout:
         return self.tp * self.pp * self.dp
 
 
-def layout(tp: object = 1, pp: object = 1, dp: object = 1, ep: object = 1) -> Layout:
+def layout(tp: Numeric = 1, pp: Numeric = 1, dp: Numeric = 1, ep: Numeric = 1) -> Layout:
     """A `Layout` from scalars or arrays."""
     return Layout(as_array(tp), as_array(pp), as_array(dp), as_array(ep))
 

@@ -11,13 +11,15 @@ import numpy as np
 from costline.architecture.cost import Collective
 from costline.catalog.records import Fabric, System
 from costline.errors import DomainError
-from costline.quantities import Array, as_array
+from costline.quantities import Array, Numeric, as_array
 
 WRAP_SIDE = {"torus_2d": 16, "torus_3d": 4}
 """Side from which a torus slice closes on itself; shorter sides are lines with half the bandwidth [scaling-book]."""
 
 
-def ring_all_reduce_s(size_bytes: object, devices: object, link_bytes_per_s: object, latency_s: object) -> Array:
+def ring_all_reduce_s(
+    size_bytes: Numeric, devices: Numeric, link_bytes_per_s: Numeric, latency_s: Numeric
+) -> Array:
     """All-reduce around a ring: reduce-scatter, then all-gather.
 
     Equation
@@ -43,7 +45,9 @@ def ring_all_reduce_s(size_bytes: object, devices: object, link_bytes_per_s: obj
     return 2 * (n - 1) * latency_s + 2 * (n - 1) / n * as_array(size_bytes) / link_bytes_per_s
 
 
-def tree_all_reduce_s(size_bytes: object, devices: object, link_bytes_per_s: object, latency_s: object) -> Array:
+def tree_all_reduce_s(
+    size_bytes: Numeric, devices: Numeric, link_bytes_per_s: Numeric, latency_s: Numeric
+) -> Array:
     """All-reduce up and down a pair of binary trees that share the links.
 
     Equation
@@ -70,7 +74,9 @@ def tree_all_reduce_s(size_bytes: object, devices: object, link_bytes_per_s: obj
     return 2 * np.ceil(np.log2(n)) * latency_s + moved
 
 
-def one_shot_all_reduce_s(size_bytes: object, devices: object, link_bytes_per_s: object, latency_s: object) -> Array:
+def one_shot_all_reduce_s(
+    size_bytes: Numeric, devices: Numeric, link_bytes_per_s: Numeric, latency_s: Numeric
+) -> Array:
     """All-reduce in which every device sends all it has to every other and adds up for itself.
 
     Equation
@@ -96,7 +102,9 @@ def one_shot_all_reduce_s(size_bytes: object, devices: object, link_bytes_per_s:
     return np.where(n > 1, latency_s + (n - 1) * as_array(size_bytes) / link_bytes_per_s, 0.0)
 
 
-def two_shot_all_reduce_s(size_bytes: object, devices: object, link_bytes_per_s: object, latency_s: object) -> Array:
+def two_shot_all_reduce_s(
+    size_bytes: Numeric, devices: Numeric, link_bytes_per_s: Numeric, latency_s: Numeric
+) -> Array:
     """All-reduce as a direct reduce-scatter and a direct all-gather.
 
     Equation
@@ -122,7 +130,9 @@ def two_shot_all_reduce_s(size_bytes: object, devices: object, link_bytes_per_s:
     return np.where(n > 1, 2 * as_array(latency_s), 0.0) + 2 * (n - 1) / n * as_array(size_bytes) / link_bytes_per_s
 
 
-def in_network_all_reduce_s(size_bytes: object, devices: object, link_bytes_per_s: object, latency_s: object) -> Array:
+def in_network_all_reduce_s(
+    size_bytes: Numeric, devices: Numeric, link_bytes_per_s: Numeric, latency_s: Numeric
+) -> Array:
     """All-reduce that the switch adds up: each device sends its data once and receives the sum once.
 
     Equation
@@ -148,7 +158,9 @@ def in_network_all_reduce_s(size_bytes: object, devices: object, link_bytes_per_
     return np.where(as_array(devices) > 1, moved, 0.0)
 
 
-def all_gather_s(size_bytes: object, devices: object, link_bytes_per_s: object, latency_s: object) -> Array:
+def all_gather_s(
+    size_bytes: Numeric, devices: Numeric, link_bytes_per_s: Numeric, latency_s: Numeric
+) -> Array:
     """All-gather (or reduce-scatter) of `size_bytes` in total.
 
     Equation
@@ -174,7 +186,9 @@ def all_gather_s(size_bytes: object, devices: object, link_bytes_per_s: object, 
     return np.where(n > 1, as_array(latency_s), 0.0) + (n - 1) / n * as_array(size_bytes) / link_bytes_per_s
 
 
-def ring_all_to_all_s(size_bytes: object, devices: object, link_bytes_per_s: object, latency_s: object) -> Array:
+def ring_all_to_all_s(
+    size_bytes: Numeric, devices: Numeric, link_bytes_per_s: Numeric, latency_s: Numeric
+) -> Array:
     """All-to-all around a ring that runs both ways: data travels a quarter of the ring on average.
 
     Equation
@@ -201,7 +215,7 @@ def ring_all_to_all_s(size_bytes: object, devices: object, link_bytes_per_s: obj
     return np.floor(n / 2) * latency_s + moved
 
 
-def point_to_point_s(size_bytes: object, link_bytes_per_s: object, latency_s: object) -> Array:
+def point_to_point_s(size_bytes: Numeric, link_bytes_per_s: Numeric, latency_s: Numeric) -> Array:
     """One message between two devices.
 
     Equation
@@ -225,7 +239,7 @@ def point_to_point_s(size_bytes: object, link_bytes_per_s: object, latency_s: ob
     return as_array(latency_s) + as_array(size_bytes) / link_bytes_per_s
 
 
-def torus_bytes_per_s(fabric: Fabric, devices: object) -> Array:
+def torus_bytes_per_s(fabric: Fabric, devices: Numeric) -> Array:
     """Bandwidth that a slice of a torus gives one device: the links along the axes it spans, halved on open lines.
 
     Equation
@@ -291,7 +305,7 @@ def _hop(size: Array, n: Array, system: System) -> Array:
     return np.where(n > fabric.domain_size, across, inside)
 
 
-def collective_time_s(collective: Collective, size_bytes: object, devices: object, system: System) -> Array:
+def collective_time_s(collective: Collective, size_bytes: Numeric, devices: Numeric, system: System) -> Array:
     """Time of one collective among `devices` neighbours of `system`, in and across its scale-up domains.
 
     Equation

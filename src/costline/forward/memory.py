@@ -11,7 +11,7 @@ from costline.architecture.kv_cache import kv_bytes_per_sequence, kv_bytes_per_t
 from costline.architecture.sharding import Layout, layer_parameters_per_device, stage_share
 from costline.catalog.records import Chip, EngineMemory, Model
 from costline.errors import DomainError
-from costline.quantities import Array, as_array
+from costline.quantities import Array, Numeric, as_array
 
 
 def weight_bytes_per_device(model: Model, weights: Mapping[str, str], where: Layout) -> Array:
@@ -120,7 +120,7 @@ def kv_capacity_tokens(model: Model, pool: Array, kv_format: str, where: Layout)
     return np.where(per_stage > 0, room / np.where(per_stage > 0, per_stage, 1.0), np.inf)
 
 
-def max_batch(model: Model, pool: Array, kv_format: str, *, context_tokens: object, where: Layout) -> Array:
+def max_batch(model: Model, pool: Array, kv_format: str, *, context_tokens: Numeric, where: Layout) -> Array:
     """Sequences of `context_tokens` that fit into one replica at once.
 
     Equation
@@ -151,7 +151,9 @@ def max_batch(model: Model, pool: Array, kv_format: str, *, context_tokens: obje
     return where.dp * np.where(each > 0, np.floor(room / np.where(each > 0, each, 1.0)), np.inf)
 
 
-def attention_workspace_bytes(batch: object, heads: object, new_tokens: object, bytes_per_score: object = 2) -> Array:
+def attention_workspace_bytes(
+    batch: Numeric, heads: Numeric, new_tokens: Numeric, bytes_per_score: Numeric = 2
+) -> Array:
     """Score matrix of one layer if attention is not computed in tiles.
 
     Equation

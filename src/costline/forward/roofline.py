@@ -6,16 +6,16 @@ import numpy as np
 
 from costline.architecture.cost import FLOP_PER_MAC
 from costline.errors import DomainError
-from costline.quantities import Array, as_array
+from costline.quantities import Array, Numeric, as_array
 
 
-def _positive(**rates: object) -> None:
+def _positive(**rates: Numeric) -> None:
     for name, value in rates.items():
         if not np.all(as_array(value) > 0):
             raise DomainError(f"{name}={value} must be positive; give the rate of a real device")
 
 
-def roofline_time_s(flop: object, hbm_bytes: object, peak_flop_per_s: object, hbm_bytes_per_s: object) -> Array:
+def roofline_time_s(flop: Numeric, hbm_bytes: Numeric, peak_flop_per_s: Numeric, hbm_bytes_per_s: Numeric) -> Array:
     """Least time of one operation on one device, compute and memory overlapped.
 
     Equation
@@ -41,7 +41,7 @@ def roofline_time_s(flop: object, hbm_bytes: object, peak_flop_per_s: object, hb
     return np.maximum(as_array(flop) / peak_flop_per_s, as_array(hbm_bytes) / hbm_bytes_per_s)
 
 
-def serial_time_s(flop: object, hbm_bytes: object, peak_flop_per_s: object, hbm_bytes_per_s: object) -> Array:
+def serial_time_s(flop: Numeric, hbm_bytes: Numeric, peak_flop_per_s: Numeric, hbm_bytes_per_s: Numeric) -> Array:
     """Most time of one operation that runs at its peak rates, nothing overlapped.
 
     Equation
@@ -90,7 +90,7 @@ def corner_time_s(compute_s: Array, memory_s: Array) -> Array:
     return np.cbrt(compute_s * compute_s * compute_s + memory_s * memory_s * memory_s)
 
 
-def ridge_flop_per_byte(peak_flop_per_s: object, hbm_bytes_per_s: object) -> Array:
+def ridge_flop_per_byte(peak_flop_per_s: Numeric, hbm_bytes_per_s: Numeric) -> Array:
     """Arithmetic intensity at which compute and memory take equally long.
 
     Equation
@@ -114,7 +114,7 @@ def ridge_flop_per_byte(peak_flop_per_s: object, hbm_bytes_per_s: object) -> Arr
     return as_array(peak_flop_per_s) / hbm_bytes_per_s
 
 
-def critical_batch(bytes_per_weight: object, peak_flop_per_s: object, hbm_bytes_per_s: object) -> Array:
+def critical_batch(bytes_per_weight: Numeric, peak_flop_per_s: Numeric, hbm_bytes_per_s: Numeric) -> Array:
     """Tokens a step at which a matrix turns from memory bound to compute bound.
 
     Equation
@@ -139,7 +139,7 @@ def critical_batch(bytes_per_weight: object, peak_flop_per_s: object, hbm_bytes_
     return as_array(bytes_per_weight) * peak_flop_per_s / (FLOP_PER_MAC * as_array(hbm_bytes_per_s))
 
 
-def attention_intensity(group_size: object, bytes_per_value: object) -> Array:
+def attention_intensity(group_size: Numeric, bytes_per_value: Numeric) -> Array:
     """Arithmetic intensity that decode attention cannot exceed however large the batch.
 
     Equation
@@ -164,7 +164,7 @@ def attention_intensity(group_size: object, bytes_per_value: object) -> Array:
 
 
 def additive_decode_step_s(
-    weight_bytes: object, kv_bytes: object, flop: object, *, peak_flop_per_s: object, hbm_bytes_per_s: object
+    weight_bytes: Numeric, kv_bytes: Numeric, flop: Numeric, *, peak_flop_per_s: Numeric, hbm_bytes_per_s: Numeric
 ) -> Array:
     """Decode step when attention follows the matrices: their roofline plus the time to read the cache.
 

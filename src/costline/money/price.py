@@ -7,12 +7,12 @@ import datetime
 import numpy as np
 
 from costline.errors import DomainError
-from costline.quantities import Array, as_array
+from costline.quantities import Array, Numeric, as_array
 
 STALE_DAYS = 90
 
 
-def fleet_usd_per_hour(accelerators: object, usd_per_accelerator_hour: object) -> Array:
+def fleet_usd_per_hour(accelerators: Numeric, usd_per_accelerator_hour: Numeric) -> Array:
     """Bill of an hour for a number of accelerators.
 
     Equation

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from costline.errors import DomainError
-from costline.quantities import HOUR_S, MEGA, Array, as_array
+from costline.quantities import HOUR_S, MEGA, Array, Numeric, as_array
 
 
-def usd_per_mtok(usd_per_hour: object, tokens_per_s: object, utilization: object = 1.0) -> Array:
+def usd_per_mtok(usd_per_hour: Numeric, tokens_per_s: Numeric, utilization: Numeric = 1.0) -> Array:
     """Cost of a million tokens.
 
     Equation

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from costline.quantities import Array, as_array
+from costline.quantities import Array, Numeric, as_array
 
 
-def erlang_c(servers: int, offered_load: object) -> Array:
+def erlang_c(servers: int, offered_load: Numeric) -> Array:
     """Probability that an arrival to M/M/c must wait.
 
     Equation
@@ -37,7 +37,7 @@ def erlang_c(servers: int, offered_load: object) -> Array:
 
 
 def allen_cunneen_wait_s(
-    utilization: object, service_s: object, arrival_cv2: object = 1.0, service_cv2: object = 0.0
+    utilization: Numeric, service_s: Numeric, arrival_cv2: Numeric = 1.0, service_cv2: Numeric = 0.0
 ) -> Array:
     """Mean wait in a G/G/1 queue.
 
@@ -66,7 +66,7 @@ def allen_cunneen_wait_s(
     return np.where(rho < 1, wait, np.inf)
 
 
-def sakasegawa_wait_share(servers: object, utilization: object) -> Array:
+def sakasegawa_wait_share(servers: Numeric, utilization: Numeric) -> Array:
     """Share of arrivals that wait in a queue with many servers, without summing Erlang's series.
 
     Equation
@@ -90,7 +90,7 @@ def sakasegawa_wait_share(servers: object, utilization: object) -> Array:
     return rho ** (np.sqrt(2 * (as_array(servers) + 1)) - 1)
 
 
-def sakasegawa_wait_s(servers: object, utilization: object, service_s: object, cv2_sum: object = 2.0) -> Array:
+def sakasegawa_wait_s(servers: Numeric, utilization: Numeric, service_s: Numeric, cv2_sum: Numeric = 2.0) -> Array:
     """Mean wait in a queue with many servers.
 
     Equation
@@ -118,7 +118,7 @@ def sakasegawa_wait_s(servers: object, utilization: object, service_s: object, c
     return np.where(rho < 1, wait, np.inf)
 
 
-def tail_wait_s(mean_wait_s: object, wait_share: object, quantile: float) -> Array:
+def tail_wait_s(mean_wait_s: Numeric, wait_share: Numeric, quantile: float) -> Array:
     """Quantile of a wait whose tail is exponential.
 
     Equation

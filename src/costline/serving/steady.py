@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from costline.quantities import Array, as_array
+from costline.quantities import Array, Numeric, as_array
 
 
 def request_cycle_s(
-    batch: object, decode_steps: object, chunks: object, *, decode_step_s: object, chunk_step_s: object
+    batch: Numeric, decode_steps: Numeric, chunks: Numeric, *, decode_step_s: Numeric, chunk_step_s: Numeric
 ) -> Array:
     """Time in which a lane that holds `batch` sequences takes in and finishes one request.
 
@@ -40,7 +40,7 @@ def request_cycle_s(
     return as_array(chunks) * chunk_step_s + np.maximum(steps - chunks, 0.0) * decode_step_s
 
 
-def loaded_tpot_s(cycle_s: object, batch: object, decode_steps: object) -> Array:
+def loaded_tpot_s(cycle_s: Numeric, batch: Numeric, decode_steps: Numeric) -> Array:
     """Mean time per output token of a sequence that decodes in a lane with others' prompts in between.
 
     Equation
@@ -65,7 +65,7 @@ def loaded_tpot_s(cycle_s: object, batch: object, decode_steps: object) -> Array
     return np.where(steps > 0, as_array(cycle_s) * batch / np.maximum(steps, 1.0), 0.0)
 
 
-def crowded_batch(batch: object, quantile_sigma: float) -> Array:
+def crowded_batch(batch: Numeric, quantile_sigma: float) -> Array:
     """Sequences in a lane at a high quantile, when their number fluctuates like independent arrivals.
 
     Equation
