@@ -197,6 +197,12 @@ def test_a_users_catalog_replaces_and_adds_entries(tmp_path: Path, monkeypatch: 
     assert {id: entry.values["name"] for id, entry in found.items()} == {"a": "Other", "b": "B"}
 
 
+def test_a_users_catalog_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COSTLINE_CATALOG", str(tmp_path / "nowhere"))
+    with pytest.raises(CatalogError, match="which is no directory; correct or unset it"):
+        read.read_all("parts", PART, "parts")
+
+
 def test_an_id_in_two_files_of_one_catalog_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "parts").mkdir()
     for name in ("one", "two"):

@@ -42,8 +42,11 @@ DATA = Path(__file__).parent / "data"
 
 def directories() -> list[Path]:
     """The catalog's directories: the packaged one, then those of ``COSTLINE_CATALOG`` (later ids win)."""
-    extra = os.environ.get("COSTLINE_CATALOG", "")
-    return [DATA, *(Path(part) for part in extra.split(os.pathsep) if part)]
+    extra = [Path(part) for part in os.environ.get("COSTLINE_CATALOG", "").split(os.pathsep) if part]
+    for place in extra:
+        if not place.is_dir():
+            raise CatalogError(f"COSTLINE_CATALOG names {str(place)!r}, which is no directory; correct or unset it")
+    return [DATA, *extra]
 
 
 def files(*parts: str) -> list[Path]:
