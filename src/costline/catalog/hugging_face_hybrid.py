@@ -76,7 +76,7 @@ def nemotron_h(f: Fields) -> Stack:
     kinds = _blocks(f)
     blocks: dict[str, LayerGroup] = {}
     if FULL in kinds:
-        blocks[FULL] = replace(norm, attention=attention_of(f))
+        blocks[FULL] = replace(norm, attention=attention_of(f, qkv_bias=False, output_bias=False))
     if STATE in kinds:
         blocks[STATE] = replace(norm, state=_mamba2(f), extra_parameters=_mamba2_biases(f))
     if "mlp" in kinds:
