@@ -37,7 +37,10 @@ EQUATION_MODULES = (
     "architecture/weights.py", "architecture/kv_cache.py", "forward/roofline.py", "forward/collectives.py",
     "forward/memory.py", "serving/queueing.py", "money/*.py",
 )  # fmt: skip
-NO_EQUATION: dict[str, str] = {}
+NO_EQUATION: dict[str, str] = {
+    "forward/memory.py:kv_share_of_pool": "a rule of an engine, not a formula",
+    "money/price.py:price_age_days": "a difference of calendar days",
+}
 """Public functions of equation modules that are no formula: `file:function` → reason."""
 MAY_INHERIT: dict[str, str] = {}
 """Classes that must inherit from a foreign class: `file:class` → reason."""

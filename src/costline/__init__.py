@@ -8,10 +8,10 @@ True
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-if TYPE_CHECKING:
+if _TYPE_CHECKING:
     from costline.answers.answer import Answer
     from costline.answers.estimate import estimate
     from costline.answers.frontier import frontier
@@ -57,10 +57,10 @@ _PLACES = {
 """Where each public name lives; imported when first asked for, so that `import costline` stays quick."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _PLACES:
         raise AttributeError(f"module 'costline' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PLACES[name]), name)
+    return getattr(_importlib.import_module(_PLACES[name]), name)
 
 
 def __dir__() -> list[str]:

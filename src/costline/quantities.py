@@ -82,7 +82,7 @@ def parse_count(text: str, what: str = "count") -> float:
     return value * _COUNT_SUFFIXES[unit]
 
 
-def significant(value: float, digits: int = 3) -> str:
+def significant(value: float | None, digits: int = 3) -> str:
     """A number in plain notation with the given significant digits.
 
     >>> significant(0.0173219), significant(163840), significant(2.0), significant(0.0)

@@ -67,6 +67,10 @@ class Table:
         return plain_text(self)
 
     def _repr_html_(self) -> str:
+        return self.html()
+
+    def html(self) -> str:
+        """The table as HTML, for notebooks and reports."""
         from html import escape
 
         head = "".join(f"<th>{escape(column.heading)}</th>" for column in self.columns)

@@ -70,7 +70,7 @@ class Answer:
         from html import escape
 
         lines = "".join(f"<p>{escape(line)}</p>" for line in self.summary.splitlines())
-        return lines + "".join(table._repr_html_() for table in self.tables)
+        return lines + "".join(table.html() for table in self.tables)
 
     def __str__(self) -> str:
         return "\n".join([*(plain_text(table) for table in self.tables), self.summary])

@@ -10,6 +10,7 @@ import numpy as np
 
 from costline.answers.answer import Answer
 from costline.answers.choices import (
+    Price,
     activation_format,
     kv_format,
     the_model,
@@ -29,7 +30,7 @@ from costline.architecture.weights import weight_bytes
 from costline.deployment.grid import Fixed, check_fixed
 from costline.errors import InputError
 from costline.forward.memory import kv_capacity_tokens
-from costline.forward.rates import Rates, ideal_rates
+from costline.forward.rates import ideal_rates
 from costline.forward.steps import RESOURCES, StepTime, step_time
 from costline.money.price import fleet_usd_per_hour
 from costline.money.unit_cost import usd_per_mtok
@@ -63,73 +64,67 @@ def estimate(
     `batch` sequences of `context` cached tokens decode together (`new_tokens` > 1: a verification step); the prefill is
     of `context` tokens of one prompt. Raises InputError for anything that cannot be.
     """
-    block = _model_block(model, config)
-    record = the_model(block)
-    lanes = Fixed(tp, pp, dp, ep)
-    check_fixed(record, lanes)
+    record = the_model(_model_block(model, config))
+    check_fixed(record, Fixed(tp, pp, dp, ep))
     _check_numbers(batch=batch, context=context, new_tokens=new_tokens)
-    if calibration not in ("default", "none"):
-        raise InputError(f"calibration={calibration!r} is not known; use default or none")
-    if memory_utilization is not None and not 0 < memory_utilization <= 1:
-        raise InputError(f"memory_utilization={memory_utilization} must lie in (0, 1]; 0.9 is usual")
+    _check_choices(calibration, memory_utilization)
     site = the_site(accelerator, engine)
     where = layout(tp, pp, dp, _experts_degree(ep, tp, dp))
     _check_span(site.system, where)
     label, table = weight_table(record, weights)
     formats = Formats(table, kv_format(kv), activation_format(site.chip, table, activations))
-    rates = the_rates(site, calibration)
-    runner = Engine(record, formats, rates, site, memory_utilization)
-    ideal = ideal_rates(site.chip, site.system)
-    cost = the_price(_price_block(price), site.chip)
+    runner = Engine(record, formats, the_rates(site, calibration), site, memory_utilization)
+    paid = the_price(_price_block(price), site.chip)
+    decode = _phase(runner, [decode_segment(batch / pp, context, new_tokens)], where)
+    prefill = _phase(runner, [prefill_segment(1, context)], where)
     devices = int(tp * pp * dp)
-    segment = decode_segment(batch / pp, context, new_tokens)
-    decode = _phase(runner, [segment], where, ideal)
-    prompt = prefill_segment(1, context)
-    prefill = _phase(runner, [prompt], where, ideal)
-    space = _memory(runner, where, context, batch)
-    per_s = batch * new_tokens / decode["step_time_s"]
-    hourly = float(fleet_usd_per_hour(devices, cost.usd_per_hour)) if cost else None
+    decode |= _rates(batch * new_tokens / decode["step_time_s"], devices) | {"tpot_s": decode["step_time_s"]}
+    prefill |= _rates(pp * context / prefill["step_time_s"], devices) | {"time_s": prefill["step_time_s"]}
     data: dict[str, Any] = {
         "question": "estimate",
         "model": record.id,
         "accelerator": site.chip.id,
         "system": site.system.id,
         "accelerators": devices,
-        "tp": tp, "pp": pp, "dp": dp, "ep": int(where.ep),
+        **{"tp": tp, "pp": pp, "dp": dp, "ep": int(where.ep)},
         "batch": batch,
         "context_tokens": context,
         "new_tokens": new_tokens,
         "formats": {"weights": label, "kv_cache": formats.kv, "activations": formats.activations},
         "calibration": calibration,
-        "decode": {
-            **decode,
-            "tpot_s": decode["step_time_s"],
-            "tokens_per_s": per_s,
-            "tokens_per_s_per_accelerator": per_s / devices,
-        },
-        "prefill": {
-            **prefill,
-            "time_s": prefill["step_time_s"],
-            "tokens_per_s": pp * context / prefill["step_time_s"],
-            "tokens_per_s_per_accelerator": pp * context / prefill["step_time_s"] / devices,
-        },
-        "memory": space,
-        "cost": {
-            "usd_per_hour": hourly,
-            "usd_per_mtok_output": float(usd_per_mtok(hourly, per_s)) if hourly is not None else None,
-            "usd_per_mtok_input": _input_cost(hourly, pp * context / prefill["step_time_s"]),
-            "usd_per_accelerator_hour": cost.usd_per_hour if cost else None,
-            "price_source": (cost.offer.id if cost.offer else "given") if cost else None,
-        },
-    }  # fmt: skip
-    return Answer(
-        question="estimate",
-        data=data,
-        tables=tables(data),
-        charts=charts(data),
-        summary=summary(data, record),
-        sources=step_sources(record, site, cost, calibration),
-    )
+        "decode": decode,
+        "prefill": prefill,
+        "memory": _memory(runner, where, context, batch),
+        "cost": _cost(paid, devices, decode["tokens_per_s"], prefill["tokens_per_s"]),
+    }
+    words = summary(data, record)
+    return Answer("estimate", data, tables(data), charts(data), words, step_sources(record, site, paid, calibration))
+
+
+def _check_choices(calibration: str, memory_utilization: float | None) -> None:
+    if calibration not in ("default", "none"):
+        raise InputError(f"calibration={calibration!r} is not known; use default or none")
+    if memory_utilization is not None and not 0 < memory_utilization <= 1:
+        raise InputError(f"memory_utilization={memory_utilization} must lie in (0, 1]; 0.9 is usual")
+
+
+def _rates(tokens_per_s: float, devices: int) -> dict[str, float]:
+    return {"tokens_per_s": tokens_per_s, "tokens_per_s_per_accelerator": tokens_per_s / devices}
+
+
+def _cost(paid: Price | None, devices: int, output_per_s: float, input_per_s: float) -> dict[str, Any]:
+    """Hourly bill, and what a million tokens cost if the replica did only one phase all the time."""
+    if paid is None:
+        keys = ("usd_per_hour", "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_accelerator_hour", "price_source")
+        return dict.fromkeys(keys)
+    hourly = float(fleet_usd_per_hour(devices, paid.usd_per_hour))
+    return {
+        "usd_per_hour": hourly,
+        "usd_per_mtok_output": float(usd_per_mtok(hourly, output_per_s)),
+        "usd_per_mtok_input": float(usd_per_mtok(hourly, input_per_s)),
+        "usd_per_accelerator_hour": paid.usd_per_hour,
+        "price_source": paid.offer.id if paid.offer else "given",
+    }
 
 
 def _model_block(model: str | None, config: str | Path | None) -> ModelBlock:
@@ -162,8 +157,9 @@ def _check_span(system: Any, where: Layout) -> None:
         )
 
 
-def _phase(engine: Engine, parts: list[Segment], where: Layout, ideal: Rates) -> dict[str, Any]:
+def _phase(engine: Engine, parts: list[Segment], where: Layout) -> dict[str, Any]:
     """One step: expected time, bounds at datasheet rates, terms and waits."""
+    ideal = ideal_rates(engine.site.chip, engine.site.system)
     step = step_time(engine.model, parts, where, engine.formats, engine.rates)
     limit = step_time(engine.model, parts, where, engine.formats, ideal)
     return {
@@ -200,6 +196,3 @@ def _memory(engine: Engine, where: Layout, context: float, batch: float) -> dict
         "fits": bool(as_array(most) >= batch),
     }
 
-
-def _input_cost(hourly: float | None, tokens_per_s: float) -> float | None:
-    return None if hourly is None else float(usd_per_mtok(hourly, tokens_per_s))

@@ -83,7 +83,8 @@ def read_text(path: Path, what: str) -> str:
 
 def _check_events(text: str, path: Path) -> None:
     depth = 0
-    events: Iterator[Any] = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    parse: Any = yaml.parse
+    events: Iterator[Any] = parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     for event in events:
         if isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1

@@ -29,13 +29,13 @@ Degree = Annotated[int, BeforeValidator(_reject_bool), Field(ge=1, le=65_536)]
 Auto = Literal["auto"]
 
 
-class Block(BaseModel):
+class ScenarioBlock(BaseModel):
     """A block of the scenario: unknown keys are errors, values do not change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=False)
 
 
-class ModelBlock(Block):
+class ModelBlock(ScenarioBlock):
     """What is served: a catalogued model or a config.json, and its number formats."""
 
     id: str | None = Field(default=None, description="model id, alias or Hugging Face id", max_length=300)
@@ -57,7 +57,7 @@ class ModelBlock(Block):
         return self
 
 
-class SystemBlock(Block):
+class SystemBlock(ScenarioBlock):
     """Where it may run."""
 
     accelerator: list[str] = Field(
@@ -71,7 +71,7 @@ class SystemBlock(Block):
         return [value] if isinstance(value, str) else value
 
 
-class Lengths(Block):
+class Lengths(ScenarioBlock):
     """A length distribution by its mean and 95th percentile."""
 
     mean: Tokens
@@ -96,7 +96,7 @@ class Lengths(Block):
         return math.exp(spread**2) - 1.0
 
 
-class PrefixBlock(Block):
+class PrefixBlock(ScenarioBlock):
     """Prompt tokens whose cache is already there."""
 
     cached_tokens: Annotated[Number, Field(ge=0, le=MAX_TOKENS)] = Field(
@@ -108,20 +108,20 @@ class PrefixBlock(Block):
     distinct_prompts: int | None = Field(default=None, description="prompts are drawn from so many distinct ones", ge=1)
 
 
-class Arrivals(Block):
+class Arrivals(ScenarioBlock):
     """Gaps between requests, gamma distributed."""
 
     cv: Annotated[Number, Field(ge=0, le=100)]
 
 
-class StageBlock(Block):
+class StageBlock(ScenarioBlock):
     """A stretch of time with one rate."""
 
     rate: Positive
     duration_s: Positive
 
 
-class WorkloadBlock(Block):
+class WorkloadBlock(ScenarioBlock):
     """What users ask for."""
 
     input_tokens: Tokens | Lengths = Field(description="prompt length: a number or {mean, p95}")
@@ -181,7 +181,7 @@ class WorkloadBlock(Block):
         return 0.0 if self.arrivals == "constant" else 1.0
 
 
-class SloBlock(Block):
+class SloBlock(ScenarioBlock):
     """Service targets in milliseconds; none = any."""
 
     ttft_p99_ms: Positive | None = Field(default=None, description="time to first token, 99th percentile")
@@ -197,18 +197,18 @@ class SloBlock(Block):
         return self
 
 
-class EngineBlock(Block):
+class EngineBlock(ScenarioBlock):
     """The serving engine's limits."""
 
     name: str = Field(default="vllm", description="engine record: how memory is divided")
     max_batched_tokens: int = Field(default=8192, description="tokens of one step (prefill chunk)", ge=1, le=MAX_TOKENS)
-    max_sequences: int = Field(default=1024, description="sequences of one replica at most", ge=1, le=1_000_000)
+    max_sequences: int = Field(default=2**10, description="sequences of one replica at most", ge=1, le=2**20)
     memory_utilization: Annotated[Number, Field(gt=0, le=1)] | None = Field(
         default=None, description="share of device memory; default = the engine's"
     )
 
 
-class DeploymentBlock(Block):
+class DeploymentBlock(ScenarioBlock):
     """What is fixed here is not searched."""
 
     tp: Degree | Auto = Field(default="auto", description="tensor parallel degree")
@@ -225,10 +225,10 @@ class DeploymentBlock(Block):
     engine: EngineBlock = Field(default_factory=EngineBlock, description="engine limits")
 
 
-class PriceBlock(Block):
+class PriceBlock(ScenarioBlock):
     """What an accelerator costs; default = the catalogue's reference offer."""
 
-    accelerator_usd_per_hour: Annotated[Number, Field(ge=0, le=1_000_000)] | dict[str, Positive] | None = Field(
+    accelerator_usd_per_hour: Annotated[Number, Field(ge=0, le=2**20)] | dict[str, Positive] | None = Field(
         default=None, description="USD per accelerator-hour, one number or one per accelerator"
     )
     offer: str | None = Field(default=None, description="id of a rental offer")
@@ -240,7 +240,7 @@ class PriceBlock(Block):
         return self
 
 
-class Scenario(Block):
+class Scenario(ScenarioBlock):
     """A question to the planner: a model and a workload at least."""
 
     model: ModelBlock = Field(description="what is served")

@@ -32,7 +32,7 @@ def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _show(answer: Answer, *, as_json: bool, folder: str | None, sources: bool) -> None:
-    from costline import terminal
+    from costline.cli import terminal
 
     terminal.show(answer, as_json=as_json, folder=folder, sources=sources)
 
@@ -88,7 +88,7 @@ def plan(scenario: str | None, top: int, as_json: bool, folder: str | None, sour
     Options win over the file; without a file they are the whole scenario.
     """
     from costline.answers.plan import plan as answer
-    from costline.flags import scenario_blocks
+    from costline.cli.flags import scenario_blocks
 
     _show(answer(scenario, top=top, **scenario_blocks(flags)), as_json=as_json, folder=folder, sources=sources)
 
@@ -120,8 +120,8 @@ def estimate(as_json: bool, folder: str | None, sources: bool, **flags: Any) -> 
 @cli.command()
 @click.option("--model", "--models", "models", multiple=True, required=True, help="Model; repeat for several.")
 @click.option("--accelerator", "--accelerators", "accelerators", multiple=True, required=True, help="Accelerators.")
-@click.option("--isl", type=float, default=1024, show_default=True, metavar="TOKENS", help="Input tokens of a request.")
-@click.option("--osl", type=float, default=1024, show_default=True, metavar="TOKENS", help="Output tokens of each.")
+@click.option("--isl", type=float, default=2048, show_default=True, metavar="TOKENS", help="Input tokens of a request.")
+@click.option("--osl", type=float, default=512, show_default=True, metavar="TOKENS", help="Output tokens of each.")
 @click.option("--max-accelerators", type=int, default=16, show_default=True, metavar="N", help="Most of a replica.")
 @_slo_options
 @_degree_options
@@ -133,7 +133,7 @@ def estimate(as_json: bool, folder: str | None, sources: bool, **flags: Any) -> 
 def frontier(as_json: bool, folder: str | None, sources: bool, **flags: Any) -> None:
     """Speed against cost of models on accelerators, at full load."""
     from costline.answers.frontier import frontier as answer
-    from costline.flags import frontier_arguments
+    from costline.cli.flags import frontier_arguments
 
     _show(answer(**frontier_arguments(flags)), as_json=as_json, folder=folder, sources=sources)
 
@@ -179,8 +179,8 @@ def catalog_check(as_json: bool) -> None:
 @click.argument("kind")
 def catalog_schema(kind: str) -> None:
     """Print the JSON Schema of a KIND of fact file, or of `scenario`, for an editor."""
-    from costline import terminal
     from costline.answers.catalog_view import schema
+    from costline.cli import terminal
 
     terminal.print_json(schema(kind))
 
