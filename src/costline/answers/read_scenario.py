@@ -83,7 +83,7 @@ def read_text(path: Path, what: str) -> str:
 
 def _check_events(text: str, path: Path) -> None:
     depth = 0
-    parse: Any = yaml.parse
+    parse = cast(Any, yaml).parse
     events: Iterator[Any] = parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     for event in events:
         if isinstance(event, yaml.AliasEvent):
