@@ -115,7 +115,7 @@ def parameters(model: Model) -> Parameters:
 
     Holds when  embeddings and head count as active although a token reads one row of the embedding; multi-token
                 prediction is left out.
-    Source      [erdil-2025] eq. 20, 21; [transformers] for the shapes
+    Source      [erdil-2025] eq. 20, 21; [transformers-counts] which it meets to the last one
     Raises      nothing
 
     >>> from costline.catalog.models import find_model
