@@ -10,10 +10,11 @@ from typing import Any
 from costline.answers.scenario import ModelBlock, PriceBlock, Scenario
 from costline.architecture.formats import FORMATS, KV_FORMATS, format_name
 from costline.architecture.operations import Formats
-from costline.architecture.weights import COMPONENTS
+from costline.architecture.weights import COMPONENTS, parameters
 from costline.catalog import find
 from costline.catalog.efficiency import efficiency
 from costline.catalog.hugging_face import model_from_file
+from costline.catalog.load import chips
 from costline.catalog.models import find_model
 from costline.catalog.records import Chip, Model, Offer
 from costline.deployment.plan import Option, Site
@@ -87,13 +88,25 @@ def weight_table(model: Model, wanted: str | Mapping[str, str]) -> tuple[str, di
         for component in wanted:
             if component and component not in (*COMPONENTS, "default"):
                 raise UnknownIdError("component of model.weights", component, COMPONENTS)
-        table = {"" if name == "default" else name: format_name(value) for name, value in wanted.items()}
-        return "+".join(dict.fromkeys(table.values())), {"": "bf16", **table}
+        given = {"" if name == "default" else name: format_name(value) for name, value in wanted.items()}
+        table = {"": "bf16", **given}
+        return _label(model, table), table
     if wanted == "checkpoint":
         table = {"": "bf16", **model.checkpoint_formats}
-        return "+".join(dict.fromkeys(table.values())), table
+        return _label(model, table), table
     name = format_name(wanted)
     return name, {"": name}
+
+
+def _label(model: Model, table: Mapping[str, str]) -> str:
+    """The format that holds most parameters, marked as a mix where others hold some."""
+    counts: dict[str, int] = {}
+    for component, count in parameters(model).by_component.items():
+        if count and component not in ("norms", "router"):
+            name = table.get(component, table[""])
+            counts[name] = counts.get(name, 0) + count
+    main = max(counts, key=lambda name: counts[name])
+    return main if len(counts) == 1 else f"{main} mix"
 
 
 def options(model: Model, chip: Chip, block: ModelBlock) -> list[Option]:
@@ -128,7 +141,10 @@ def sites(scenario: Scenario) -> list[Site]:
     """The accelerators of a scenario, each once, in the order given."""
     engine = scenario.deployment.engine.name
     found: dict[str, Any] = {}
-    for name in scenario.system.accelerator:
+    names = scenario.system.accelerator
+    if names == ["all"]:
+        names = [chip.id for chip in chips().values() if chip.status == "shipping" and chip.dense_flop_per_s]
+    for name in names:
         site = the_site(name, engine)
         found.setdefault(site.chip.id, site)
     return list(found.values())

@@ -80,15 +80,23 @@ class Steady:
     """A lane in steady state at some batch; arrays of the search's shape."""
 
     decode: StepTime
-    chunk_step_s: Array
+    """A step without a prompt."""
+    mixed: StepTime
+    """A step with one chunk of a prompt."""
     chunks: Array
     cycle_s: Array
     tpot_s: Array
 
     @property
-    def prefill_share(self) -> Array:
-        """Share of the time in steps that carry a prompt."""
-        return self.chunks * self.chunk_step_s / self.cycle_s
+    def chunk_step_s(self) -> Array:
+        """Time of a step that also carries a chunk of a prompt."""
+        return self.mixed.expected_s
+
+    @property
+    def decode_only_steps(self) -> Array:
+        """Steps of a request's cycle that carry no prompt."""
+        left = self.cycle_s - self.chunks * self.chunk_step_s
+        return np.maximum(left, 0.0) / self.decode.expected_s
 
 
 def steady_state(engine: Engine, load: Load, where: Layout, lane_batch: Array) -> Steady:
@@ -98,9 +106,9 @@ def steady_state(engine: Engine, load: Load, where: Layout, lane_batch: Array) -
     alone = step_time(engine.model, [decoding], where, engine.formats, engine.rates)
     chunks = np.ceil(load.new_tokens / np.maximum(load.chunk_tokens - batch, 1.0))
     prompt = Segment(1.0 / chunks, as_array(load.new_tokens), as_array(load.cached_tokens), as_array(1.0))
-    mixed = step_time(engine.model, [decoding, prompt], where, engine.formats, engine.rates).expected_s
+    mixed = step_time(engine.model, [decoding, prompt], where, engine.formats, engine.rates)
     cycle = request_cycle_s(
-        batch, load.decode_steps, chunks, decode_step_s=alone.expected_s, chunk_step_s=mixed
+        batch, load.decode_steps, chunks, decode_step_s=alone.expected_s, chunk_step_s=mixed.expected_s
     )
     return Steady(alone, mixed, chunks, cycle, loaded_tpot_s(cycle, batch, load.decode_steps))
 

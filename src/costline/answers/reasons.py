@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from costline.answers.candidates import Candidates, load_of
-from costline.answers.columns import steady_state
+from costline.answers.columns import Steady, steady_state
 from costline.answers.scenario import Scenario
 from costline.architecture.sharding import layout
 from costline.catalog.records import Model
@@ -18,7 +18,7 @@ from costline.quantities import MILLI, PERCENT, format_bytes, format_seconds
 
 _LIMIT_NAMES = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "end-to-end latency", "load": "the request rate"}
 _ADVICE = {
-    "compute": "more FLOP/s or narrower arithmetic would help",
+    "compute": "cached prompts, narrower arithmetic or more FLOP/s would help",
     "weight bandwidth": "a larger batch or narrower weights would help",
     "cache bandwidth": "a narrower cache or more bandwidth would help",
     "launch and host": "fewer, larger steps would help",
@@ -27,41 +27,48 @@ _ADVICE = {
 }
 
 
-def terms_of(group: Candidates, row: int, scenario: Scenario) -> tuple[dict[str, float], dict[str, float]]:
-    """A decode step of the row by operation, and by what it waits for, in seconds."""
+def running(group: Candidates, row: int, scenario: Scenario) -> Steady:
+    """The lane of a row at its running batch."""
     columns = group.columns
     where = layout(*(columns[name][row] for name in ("tp", "pp", "dp", "ep")))
     held = columns["running_batch"][row] / columns["pp"][row]
-    step = steady_state(group.engine, load_of(scenario), where, held).decode
-    terms = {name: float(value) for name, value in step.terms_s.items() if float(value) > 0}
-    return terms, {name: float(step.waits_s[name]) for name in RESOURCES}
+    return steady_state(group.engine, load_of(scenario), where, held)
+
+
+def cycle_waits_s(lane: Steady) -> dict[str, float]:
+    """What a lane waits for while it takes in and finishes one request: prompts and decode steps together."""
+    alone = float(lane.decode_only_steps)
+    return {
+        name: float(lane.chunks) * float(lane.mixed.waits_s[name]) + alone * float(lane.decode.waits_s[name])
+        for name in RESOURCES
+    }
 
 
 def reason(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
-    """The binding limit of one row: of a decode step, of the batch, and of the targets."""
+    """The binding limit of one row: of its time, of a decode step, and of the targets."""
     columns = group.columns
-    terms, waits = terms_of(group, row, scenario)
-    step = sum(waits.values())
+    lane = running(group, row, scenario)
+    waits = cycle_waits_s(lane)
+    cycle, step = sum(waits.values()), float(lane.decode.expected_s)
     bound = max(waits, key=lambda name: waits[name])
-    share = waits[bound] / step if step > 0 else 0.0
     floor = float(columns["decode_lower_bound_s"][row])
     margins = slo_margins(group, row, scenario)
-    words = [f"{bound} takes {share * PERCENT:.0f} % of a decode step"]
-    words.append(f"a step is {step / floor:.1f}× its bound at these rates" if floor > 0 else "")
+    words = [f"{bound} takes {waits[bound] / cycle * PERCENT:.0f} % of a replica's time"]
+    prefill = float(columns["prefill_share"][row])
+    words.append(f"steps with prompts take {prefill * PERCENT:.0f} %")
+    if floor > 0:
+        words.append(f"a decode step is {step / floor:.1f}× its bound at these rates")
     if margins:
         tight = min(margins, key=lambda name: margins[name])
         words.append(f"{_LIMIT_NAMES[tight]} leaves {margins[tight] * PERCENT:.0f} % of its target")
-    prefill = float(columns["prefill_share"][row])
-    if prefill > 0.5:
-        words.append(f"{prefill * PERCENT:.0f} % of the time carries prompts: the replica is prefill bound")
     words.append(_ADVICE[bound])
     return {
         "bound": bound,
-        "bound_share": share,
+        "bound_share": waits[bound] / cycle,
         "slo_margin": margins,
-        "terms_s": terms,
-        "waits_s": waits,
-        "reason": "; ".join(word for word in words if word),
+        "terms_s": {name: float(value) for name, value in lane.decode.terms_s.items() if float(value) > 0},
+        "waits_s": {name: float(lane.decode.waits_s[name]) for name in RESOURCES},
+        "reason": "; ".join(words),
     }
 
 

@@ -61,7 +61,7 @@ class SystemBlock(ScenarioBlock):
     """Where it may run."""
 
     accelerator: list[str] = Field(
-        default=["h100-sxm"], description="accelerator ids or names", min_length=1, max_length=100
+        default=["h100-sxm"], description="ids or names; `all` = every one that ships", min_length=1, max_length=100
     )
     max_accelerators: int = Field(default=64, description="most accelerators of one replica", ge=1, le=65_536)
 

@@ -271,6 +271,8 @@ def torus_bytes_per_s(fabric: Fabric, devices: Numeric) -> Array:
 def _inside(collective: Collective, size: Array, n: Array, fabric: Fabric) -> Array:
     """A collective whose members all lie in one scale-up domain."""
     latency = fabric.latency_s
+    if fabric.bytes_per_s <= 0 or fabric.topology == "none":
+        return np.where(n > 1, np.inf, 0.0)
     if fabric.topology in WRAP_SIDE:
         axes = 3 if fabric.topology == "torus_3d" else 2
         rate = torus_bytes_per_s(fabric, n)
