@@ -198,7 +198,7 @@ def _layer(model: Model, group: LayerGroup, segments: Sequence[Segment], where: 
         ("state_projections", "state", group.state),
         ("mlp", "mlp", group.mlp),
         ("router", "router", group.moe),
-        ("shared_experts", "shared_experts", group.moe and group.moe.shared_width),
+        ("shared_experts", "shared_experts", group_parameters(group, model.hidden).shared_experts),
         ("other", "other", group.extra_parameters),
     ):
         if present:
