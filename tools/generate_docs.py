@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that follow from the code: equations.md, terms.md, cli.md.
+"""Write the pages that follow from the code: docs/equations.md, docs/terms.md, docs/cli.md, the README's example.
 
 python tools/generate_docs.py            write them
 python tools/generate_docs.py --check    exit 1 and name the pages that are stale
@@ -14,8 +14,10 @@ from typing import Any
 import click
 import yaml
 
+from costline.answers.plan import plan
 from costline.answers.scenario import Scenario
 from costline.cli import cli
+from costline.render import plain_text
 from docstrings import PACKAGE, ROOT, Equation, equations
 
 DOCS = ROOT / "docs"
@@ -179,7 +181,7 @@ def cli_page() -> str:
     helps = [f"## {path}\n\n```text\n{command.get_help(inner)}\n```" for path, command, inner in pages]
     return page(
         "The command line",
-        "the commands in src/costline/cli.py and the scenario in src/costline/answers/scenario.py",
+        "the commands in src/costline/cli and the scenario in src/costline/answers/scenario.py",
         *helps,
         "## Options",
         table(("option", "default", "commands", "meaning"), settings()),
@@ -188,10 +190,28 @@ def cli_page() -> str:
     )
 
 
+# The README's example
+
+EXAMPLE = ROOT / "examples" / "chat-70b.yml"
+OPENS, CLOSES = "<!-- output: costline plan examples/chat-70b.yml -->\n", "<!-- end -->"
+
+
+def readme() -> str:
+    """The README with what its example prints today, all but the age of the price."""
+    answer = plan(EXAMPLE, top=5)
+    shown = [*plain_text(answer.table(), width=WIDTH_SHOWN).splitlines(), *answer.summary.splitlines()]
+    lines = [line.rstrip() for line in shown if line.strip() and not line.startswith("Price:")]
+    before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(OPENS)
+    block = "\n".join(["```text", *lines, "```"])
+    return f"{before}{OPENS}{block}\n{CLOSES}{rest.partition(CLOSES)[2]}"
+
+
+WIDTH_SHOWN = 142
 PAGES: dict[str, Callable[[], str]] = {
-    "equations.md": equations_page,
-    "terms.md": terms_page,
-    "cli.md": cli_page,
+    "docs/equations.md": equations_page,
+    "docs/terms.md": terms_page,
+    "docs/cli.md": cli_page,
+    "README.md": readme,
 }
 
 
@@ -201,7 +221,7 @@ def stale() -> list[str]:
 
 
 def _text(name: str) -> str:
-    return (DOCS / name).read_text(encoding="utf-8") if (DOCS / name).is_file() else ""
+    return (ROOT / name).read_text(encoding="utf-8") if (ROOT / name).is_file() else ""
 
 
 def main(arguments: list[str]) -> int:
@@ -209,10 +229,10 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         names = stale()
         for name in names:
-            print(f"docs/{name} is stale; run make docs", file=sys.stderr)
+            print(f"{name} is stale; run make docs", file=sys.stderr)
         return 1 if names else 0
     for name, render in PAGES.items():
-        (DOCS / name).write_text(render(), encoding="utf-8")
+        (ROOT / name).write_text(render(), encoding="utf-8")
     return 0
 
 

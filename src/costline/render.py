@@ -96,6 +96,7 @@ def rich_table(table: Table) -> RenderableType:
     from rich.table import Table as RichTable
 
     drawn = RichTable(title=table.title, caption=table.note or None, box=box.SIMPLE_HEAD, title_justify="left")
+    drawn.padding, drawn.collapse_padding, drawn.pad_edge = (0, 1), True, False
     drawn.title_style, drawn.caption_justify = "bold", "left"
     for column in table.columns:
         text = column.form in ("text", "flag")
