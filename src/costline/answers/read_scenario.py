@@ -1,20 +1,26 @@
-"""Reads a scenario from a file, a dict or keyword arguments; every fault becomes one line that says what to do."""
+"""Reads a scenario from a file, a dict or keyword arguments; every fault becomes one line that says what to do.
+
+Knows files and YAML. Knows no field of the scenario (see `scenario`, and `faults` for what may be wrong with it).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from costline.answers.faults import one_line
 from costline.answers.scenario import Scenario
-from costline.errors import InputError, nearest_names
+from costline.errors import InputError
 from costline.quantities import MIB
 
 MAX_BYTES = MIB
 MAX_DEPTH = 32
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
 def read_scenario(source: str | Path | Mapping[str, Any] | None = None, **blocks: Any) -> Scenario:
@@ -36,7 +42,7 @@ def validate(given: Mapping[str, Any]) -> Scenario:
     try:
         return Scenario.model_validate(dict(given))
     except ValidationError as error:
-        raise InputError(_one_line(error, given)) from None
+        raise InputError(one_line(error)) from None
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,12 +58,12 @@ def _load_yaml(path: Path) -> dict[str, Any]:
     text = read_text(path, "scenario")
     try:
         _check_events(text, path)
-        loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        _check_keys(yaml.compose(text, Loader=_LOADER), path)
+        loaded = yaml.load(text, Loader=_LOADER)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise InputError(f"scenario {path}{line}: {problem}; fix the YAML") from None
+        raise InputError(f"scenario {path}{_yaml_fault(error, text)}") from None
+    except ValueError as error:
+        raise InputError(f"scenario {path} holds a value that cannot be read ({error}); correct it") from None
     if not isinstance(loaded, dict):
         raise InputError(f"scenario {path} holds {_kind(loaded)}; it must hold blocks such as model: and workload:")
     return cast(dict[str, Any], loaded)
@@ -65,27 +71,38 @@ def _load_yaml(path: Path) -> dict[str, Any]:
 
 def read_text(path: Path, what: str) -> str:
     """Text of a small file; raises InputError if it is missing, a directory, unreadable, too large or not UTF-8."""
-    if path.is_dir():
-        raise InputError(f"{what} {path} is a directory; give a file")
     try:
+        if path.is_dir():
+            raise InputError(f"{what} {path} is a directory; give a file")
         raw = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
     except FileNotFoundError:
         raise InputError(f"{what} {path} does not exist; check the path") from None
-    except OSError as error:
-        raise InputError(f"{what} {path} cannot be read ({error.strerror}); check its permissions") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{what} {path} cannot be read ({reason}); check the path and its permissions") from None
     if raw is None:
         raise InputError(f"{what} {path} is larger than {MAX_BYTES // MIB} MiB; give the document itself")
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{what} {path} is not UTF-8 text; save it as UTF-8") from None
 
 
+def _yaml_fault(error: yaml.YAMLError, text: str) -> str:
+    """Where the YAML breaks off, why, and what to do."""
+    mark = getattr(error, "problem_mark", None)
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML").removeprefix("but ")
+    if mark is None:
+        return f": {problem}; remove what is not plain text"
+    lines = text.splitlines()
+    tab = mark.line < len(lines) and "\t" in lines[mark.line]
+    return f" line {mark.line + 1}: {problem}; {'indent with spaces, not tabs' if tab else 'fix the YAML'}"
+
+
 def _check_events(text: str, path: Path) -> None:
+    """Refuses aliases, which can grow without end, and nesting that no scenario has."""
     depth = 0
-    parse = cast(Any, yaml).parse
-    events: Iterator[Any] = parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    for event in events:
+    for event in cast(Any, yaml.parse(text, Loader=_LOADER)):
         if isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1
             raise InputError(f"scenario {path} line {line}: alias *{event.anchor} is not allowed; write the value out")
@@ -94,61 +111,29 @@ def _check_events(text: str, path: Path) -> None:
             raise InputError(f"scenario {path} nests deeper than {MAX_DEPTH} levels; flatten it")
 
 
+def _check_keys(node: Any, path: Path) -> None:
+    """Refuses keys that stand twice (YAML keeps the last and says nothing), merge keys and keys that are not text."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _check_keys(item, path)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        line, name = key.start_mark.line + 1, str(key.value)
+        place = f"scenario {path} line {line}"
+        if key.tag == _MERGE:
+            raise InputError(f"{place}: merge key << is not allowed; write the keys out")
+        if key.tag != _TEXT:
+            shown = repr(name) if isinstance(key, yaml.ScalarNode) else "a list or a block"
+            raise InputError(f"{place}: key {shown} is not text; put it in quotes")
+        if name in lines:
+            raise InputError(f"{place}: key {name!r} also stands on line {lines[name]}; keep one")
+        lines[name] = line
+        _check_keys(value, path)
+
+
 def _kind(value: object) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
-
-
-def _one_line(error: ValidationError, given: Mapping[str, Any]) -> str:
-    first = _most_telling(error)
-    place = [str(part) for part in first["loc"] if not _is_branch(part)]
-    field = ".".join(place) or "scenario"
-    value, kind = first["input"], first["type"]
-    if kind == "extra_forbidden":
-        near = nearest_names(place[-1], _known_keys(place[:-1]))
-        return f"unknown key {field!r}; nearest: {', '.join(near)}"
-    if kind == "missing":
-        return f"{field} is missing; add it to the scenario"
-    if isinstance(value, str) and kind in ("float_parsing", "int_parsing", "int_from_float", "literal_error"):
-        unit = " without a unit" if any(letter.isdigit() for letter in value) else ""
-        return f"{field}={value!r} is not understood: {_rule(first)}; write a plain number{unit} or an allowed word"
-    shown = "" if isinstance(value, Mapping | BaseModel) else f"={_short(value)}"
-    return f"{field}{shown}: {_rule(first)}"
-
-
-def _most_telling(error: ValidationError) -> Any:
-    """The deepest fault: of a union's branches, the one that got furthest is the one the user meant."""
-    return max(error.errors(include_url=False), key=lambda one: (len(one["loc"]), one["type"] != "model_type"))
-
-
-def _is_branch(part: object) -> bool:
-    """Pydantic names the branch of a union in the path; users never wrote it."""
-    text = str(part)
-    made_up = ("function-", "literal[", "dict[", "list[", "constrained-")
-    return text in ("float", "int", "str", "Lengths", "Arrivals") or text.startswith(made_up)
-
-
-def _rule(fault: Any) -> str:
-    text = str(fault["msg"]).removeprefix("Value error, ")
-    return text[0].lower() + text[1:]
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _known_keys(place: list[str]) -> list[str]:
-    block: Any = Scenario
-    for part in place:
-        field = getattr(block, "model_fields", {}).get(part)
-        if field is None:
-            return []
-        block = next(iter(_block_types(field.annotation)), None)
-    return list(getattr(block, "model_fields", {}))
-
-
-def _block_types(annotation: Any) -> list[Any]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    parts: tuple[Any, ...] = getattr(cast(Any, annotation), "__args__", ())
-    return [kind for part in parts for kind in _block_types(part)]
+    if isinstance(value, list):
+        return "a list"
+    return "nothing" if value is None else "one value"
