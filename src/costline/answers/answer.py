@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from costline.figures_chart import Chart
-from costline.render import Table, csv_text, json_text, plain, plain_text, write_file
+from costline.render import Table, csv_text, json_text, plain, plain_text, record_csv, write_files
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -53,18 +53,25 @@ class Answer:
         return plotly_figure(self.charts[name or next(iter(self.charts))])
 
     def write(self, folder: str | Path) -> list[Path]:
-        """Writes `result.json`, `table.csv` and every chart as `.html` and `.svg` into `folder`; returns the paths."""
-        from costline.figures import write as write_chart
+        """Writes the answer into `folder`, all files or none; returns the paths.
 
-        place = Path(folder)
-        paths = [place / "result.json"]
-        write_file(paths[0], json_text(self.data))
+        `result.json`; the tables as shown (`table.csv`, `table-2.csv` …); every list of records in the data with all
+        its keys (`plans.csv`, `frontier.csv` …); every chart as `.html` and `.svg`.
+        """
+        return write_files(Path(folder), self._texts())
+
+    def _texts(self) -> dict[str, str]:
+        from costline.figures import html, svg
+
+        texts = {"result.json": json_text(self.data)}
         for index, table in enumerate(self.tables):
-            paths.append(place / ("table.csv" if index == 0 else f"table-{index + 1}.csv"))
-            write_file(paths[-1], csv_text(table))
+            texts["table.csv" if index == 0 else f"table-{index + 1}.csv"] = csv_text(table)
+        for key, rows in self.data.items():
+            if isinstance(rows, list) and rows and isinstance(rows[0], Mapping):
+                texts[f"{key}.csv"] = record_csv(cast(list[Mapping[str, Any]], rows))
         for stem, chart in self.charts.items():
-            paths += write_chart(chart, place, stem) or [place / f"{stem}.html", place / f"{stem}.svg"]
-        return paths
+            texts |= {f"{stem}.html": html(chart), f"{stem}.svg": svg(chart)}
+        return texts
 
     def _repr_html_(self) -> str:
         from html import escape

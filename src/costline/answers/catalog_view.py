@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from costline.answers.answer import Answer
-from costline.answers.scenario import Scenario
+from costline.answers.choices import the_model
+from costline.answers.scenario import ModelBlock, Scenario
 from costline.architecture.kv_cache import kv_bytes_per_token
 from costline.architecture.weights import parameters
 from costline.catalog import find, load, models
 from costline.catalog import schema as catalog_schema
-from costline.catalog.hugging_face import model_from_file
 from costline.catalog.read import DATA, directories
 from costline.catalog.records import Chip, Model, Offer, System
 from costline.catalog.write import model_file_text
 from costline.errors import InputError, UnknownIdError
-from costline.render import Column, Form, Table, write_file
+from costline.render import Column, Form, Table, write_files
 
 Row = dict[str, Any]
 
@@ -200,6 +200,8 @@ def schema(kind: str) -> dict[str, Any]:
     """JSON Schema of the scenario or of a kind of fact file."""
     if kind == "scenario":
         return Scenario.model_json_schema()
+    if kind not in catalog_schema.ALL:
+        raise UnknownIdError("kind of catalog entry", kind, ["scenario", *catalog_schema.ALL])
     return catalog_schema.json_schema(kind)
 
 
@@ -222,16 +224,19 @@ def add_model(config: str | Path, identity: str | None, folder: str | Path | Non
     own = [str(place) for place in directories() if place != DATA]
     if folder is None and not own:
         raise InputError("catalog add needs a folder of your own: give --to DIR, or set COSTLINE_CATALOG=DIR")
-    model = model_from_file(Path(config), id=identity)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", model.id):
-        raise InputError(f"id={model.id!r} must be lower case letters, digits, '.', '_' and '-'; give one with --id")
+    if identity == "":
+        raise InputError("id='' is empty; give a name with --id, or leave it out to take the file's")
+    model = the_model(ModelBlock.model_construct(id=None, config=str(config)))
+    model = dataclasses.replace(model, id=identity, name=identity) if identity else model
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", model.id):
+        raise InputError(f"id={model.id!r} must be at most 100 lower case letters, digits, '.', '_' and '-'; give one with --id")
     known = models.models().get(model.id)
     if known is not None:
         raise InputError(f"id={model.id!r} is already {known.name}; give another with --id")
     place = Path(folder or own[0])
     path = place / "models" / f"{model.id}.yml"
     text = model_file_text(model, retrieved=datetime.date.today().isoformat(), note=f"Read from {Path(config).name}.")
-    write_file(path, text)
+    write_files(path.parent, {path.name: text}, option="--to")
     row = _model_row(model)
     listed = str(place.resolve()) in [str(Path(one).resolve()) for one in own]
     hint = "" if listed else f"Set COSTLINE_CATALOG={place} to use it."

@@ -33,7 +33,22 @@ class Price:
 
 def the_model(block: ModelBlock) -> Model:
     """The catalogued model, or the one that a config.json describes."""
-    return find_model(block.id) if block.id is not None else model_from_file(Path(block.config or ""))
+    if block.id is not None:
+        return find_model(block.id)
+    try:
+        return model_from_file(Path(block.config or ""))
+    except OSError as error:  # a path that no file system holds
+        raise InputError(f"config={block.config!r} cannot be read ({error.strerror}); check the path") from None
+
+
+def check_context(model: Model, tokens: float, field: str) -> None:
+    """Raises InputError if a sequence is longer than the model allows (0 = not stated)."""
+    longest = model.max_context_tokens
+    if 0 < longest < tokens:
+        raise InputError(
+            f"{field}={tokens:,.0f} exceeds max_context_tokens={longest:,} of {model.id}; "
+            "shorten it or choose a model with a longer context"
+        )
 
 
 def the_site(accelerator: str, engine: str) -> Site:

@@ -15,7 +15,7 @@ from costline.catalog.records import Model
 from costline.deployment.plan import Site
 from costline.forward.memory import kv_share_of_pool, max_batch, pool_bytes, weight_bytes_per_device
 from costline.forward.rates import Rates
-from costline.forward.steps import StepTime, step_time
+from costline.forward.steps import RESOURCES, StepTime, step_time
 from costline.quantities import Array, Numeric, as_array
 from costline.serving.queueing import (
     allen_cunneen_wait_s,
@@ -91,6 +91,19 @@ class Steady:
     def chunk_step_s(self) -> Array:
         """Time of a step that also carries a chunk of a prompt."""
         return self.mixed.expected_s
+
+    @property
+    def cycle_waits_s(self) -> dict[str, Array]:
+        """What the lane waits for while it takes in and finishes one request: prompts and decode steps together."""
+        alone = self.decode_only_steps
+        return {
+            name: self.chunks * self.mixed.waits_s[name] + alone * self.decode.waits_s[name] for name in RESOURCES
+        }
+
+    @property
+    def bound(self) -> Array:
+        """Index into `RESOURCES` of what most of that time is waited for."""
+        return np.argmax(np.stack(np.broadcast_arrays(*self.cycle_waits_s.values())), axis=0)
 
     @property
     def decode_only_steps(self) -> Array:
@@ -174,5 +187,5 @@ def operate(
         "tpot_s": now.tpot_s,
         "tpot_p99_s": np.maximum(tpot_p99, now.tpot_s),
         "prefill_share": busy,
-        "bound": now.decode.bound,
+        "bound": as_array(now.bound),
     }

@@ -12,6 +12,7 @@ from costline.answers.answer import Answer
 from costline.answers.choices import (
     Price,
     activation_format,
+    check_context,
     kv_format,
     the_model,
     the_price,
@@ -21,7 +22,7 @@ from costline.answers.choices import (
 )
 from costline.answers.columns import Engine, room
 from costline.answers.estimate_view import charts, summary, tables
-from costline.answers.scenario import ModelBlock, PriceBlock
+from costline.answers.scenario import MOST_USD_PER_HOUR, ModelBlock, PriceBlock
 from costline.answers.sources import step_sources
 from costline.architecture.kv_cache import kv_bytes_per_token
 from costline.architecture.operations import Formats, Segment, decode_segment, prefill_segment
@@ -36,6 +37,7 @@ from costline.money.price import fleet_usd_per_hour
 from costline.money.unit_cost import usd_per_mtok
 from costline.quantities import as_array
 
+CONTEXT = 4096
 MOST = 1e8  # largest batch or context taken for a number rather than a slip
 
 
@@ -49,7 +51,7 @@ def estimate(
     dp: int = 1,
     ep: int | None = None,
     batch: float = 1,
-    context: float = 4096,
+    context: float | None = None,
     new_tokens: int = 1,
     weights: str | Mapping[str, str] = "checkpoint",
     kv: str = "bf16",
@@ -61,12 +63,14 @@ def estimate(
 ) -> Answer:
     """Step times by term, memory, throughput and cost of one replica.
 
-    `batch` sequences of `context` cached tokens decode together (`new_tokens` > 1: a verification step); the prefill is
+    `batch` sequences of `context` cached tokens (default 4096, or the model's longest) decode together (`new_tokens` > 1: a verification step); the prefill is
     of `context` tokens of one prompt. Raises InputError for anything that cannot be.
     """
     record = the_model(_model_block(model, config))
     check_fixed(record, Fixed(tp, pp, dp, ep))
+    context = min(CONTEXT, record.max_context_tokens or CONTEXT) if context is None else context
     _check_numbers(batch=batch, context=context, new_tokens=new_tokens)
+    check_context(record, context, "context")
     _check_choices(calibration, memory_utilization)
     site = the_site(accelerator, engine)
     where = layout(tp, pp, dp, _experts_degree(ep, tp, dp))
@@ -134,14 +138,15 @@ def _model_block(model: str | None, config: str | Path | None) -> ModelBlock:
 
 
 def _price_block(price: float | None) -> PriceBlock:
-    if price is not None and not (np.isfinite(price) and price >= 0):
-        raise InputError(f"price={price} must be a finite number of USD per accelerator-hour, 0 or more")
+    if price is not None and not 0 <= price <= MOST_USD_PER_HOUR:
+        most = f"{MOST_USD_PER_HOUR:,}"
+        raise InputError(f"price={price} must be a number of USD per accelerator-hour from 0 to {most}; correct it")
     return PriceBlock(accelerator_usd_per_hour=price)
 
 
 def _check_numbers(**values: float) -> None:
     for name, value in values.items():
-        if not (np.isfinite(value) and 0 < value <= MOST):
+        if not 0 < value <= MOST:
             raise InputError(f"{name}={value} must be above 0 and at most {MOST:,.0f}; give a plain number")
 
 

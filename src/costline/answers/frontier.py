@@ -9,9 +9,9 @@ import numpy as np
 
 from costline.answers.answer import Answer
 from costline.answers.candidates import Candidates
-from costline.answers.choices import the_model
+from costline.answers.choices import check_context, the_model
 from costline.answers.plan import search
-from costline.answers.plan_rows import plan_row
+from costline.answers.plan_rows import plain_row
 from costline.answers.read_scenario import read_scenario
 from costline.answers.scenario import Scenario
 from costline.answers.sources import plan_sources
@@ -80,9 +80,10 @@ def frontier(
                 }
             )
             model = the_model(asked.model)
+            check_context(model, input_tokens + output_tokens, "input_tokens + output_tokens")
             found = search(asked, model)
             used.append((found, asked, model))
-            points += [{"model": model.id, **point} for point in _front(found, asked)]
+            points += [{"model": model.id, **point} for point in _front(found)]
     if not points:
         raise InfeasibleError("no deployment of these models fits these accelerators within the targets; allow more")
     best = _overall(points)
@@ -98,7 +99,7 @@ def frontier(
     return Answer("frontier", data, (Table(title, _COLUMNS, tuple(points)),), _charts(points, title), "", sources)
 
 
-def _front(found: list[Candidates], asked: Scenario) -> list[dict[str, Any]]:
+def _front(found: list[Candidates]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     tpot = np.concatenate([np.where(group.ok, group.columns["tpot_s"], np.nan) for group in found])
     cost = np.concatenate([group.columns["usd_per_mtok"] for group in found])
@@ -106,7 +107,7 @@ def _front(found: list[Candidates], asked: Scenario) -> list[dict[str, Any]]:
     kept = np.flatnonzero(pareto_mask([tpot, cost]))
     for index in kept[np.argsort(tpot[kept])]:
         group, row = place[int(index)]
-        full = plan_row(group, row, 0, asked)
+        full = plain_row(group, row)
         rows.append({key: full[key] for key in _KEYS})
     return rows
 

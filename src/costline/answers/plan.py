@@ -14,7 +14,7 @@ import numpy as np
 
 from costline.answers.answer import Answer
 from costline.answers.candidates import Candidates, evaluate
-from costline.answers.choices import options, sites, the_model, the_price, the_rates
+from costline.answers.choices import check_context, options, sites, the_model, the_price, the_rates
 from costline.answers.columns import Engine
 from costline.answers.plan_rows import frontier_rows, plan_row
 from costline.answers.plan_view import charts, summary, tables
@@ -45,6 +45,8 @@ def plan(
     if top < 1:
         raise InputError(f"top={top} must be at least 1; it is the number of plans to show")
     model = the_model(asked.model)
+    work = asked.workload
+    check_context(model, work.input_mean + work.output_mean, "workload.input_tokens + output_tokens")
     found = search(asked, model)
     best = ranked(found)
     if not best:
@@ -52,7 +54,7 @@ def plan(
     day = today or datetime.date.today()
     shown = enumerate(_diverse(found, best, top), start=1)
     rows = [plan_row(found[group], row, rank, asked) for rank, (group, row) in shown]
-    front = frontier_rows(found, asked)
+    front = frontier_rows(found)
     help_rows = what_helps(asked, rows[0], lambda changed: _best_cost(changed, model))
     data = {
         "question": "plan",

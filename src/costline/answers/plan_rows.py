@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from costline.answers.candidates import Candidates
+from costline.answers.next_change import next_best
 from costline.answers.reasons import reason
 from costline.answers.scenario import Scenario
 from costline.catalog.efficiency import efficiency
 from costline.deployment.plan import Plan
 from costline.deployment.search import pareto_mask
+from costline.forward.steps import RESOURCES
 
 _PLAIN = (
     "ttft_s", "ttft_p99_s", "tpot_s", "tpot_p99_s", "e2e_s", "e2e_p99_s", "tokens_per_s_per_accelerator",
@@ -45,14 +47,13 @@ def plan_of(group: Candidates, row: int) -> Plan:
     )
 
 
-def plan_row(group: Candidates, row: int, rank: int, scenario: Scenario) -> dict[str, Any]:
-    """Everything that an answer says about one deployment."""
+def plain_row(group: Candidates, row: int) -> dict[str, Any]:
+    """What the columns say about one deployment."""
     chosen, columns = plan_of(group, row), group.columns
     values = {name: float(columns[name][row]) for name in _PLAIN}
     capacity = float(columns["capacity_requests_per_s"][row]) * chosen.replicas
     values["utilization"] = float(columns["total_requests_per_s"][row]) / capacity
     return {
-        "rank": rank,
         "accelerator": chosen.accelerator,
         "system": chosen.system,
         "accelerators": chosen.accelerators,
@@ -73,8 +74,18 @@ def plan_row(group: Candidates, row: int, rank: int, scenario: Scenario) -> dict
         "price_usd_per_accelerator_hour": group.price.usd_per_hour,
         "price_source": group.price.offer.id if group.price.offer else "given",
         "feasible": bool(group.ok[row]),
+        "bound": RESOURCES[int(columns["bound"][row])],
+    }
+
+
+def plan_row(group: Candidates, row: int, rank: int, scenario: Scenario) -> dict[str, Any]:
+    """Everything that an answer says about one deployment."""
+    return {
+        "rank": rank,
+        **plain_row(group, row),
         "interval": interval(group, row, scenario),
         **reason(group, row, scenario),
+        "next_best": next_best(group, row, scenario),
     }
 
 
@@ -95,12 +106,12 @@ def interval(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
     return out
 
 
-def frontier_rows(found: Sequence[Candidates], scenario: Scenario) -> list[dict[str, Any]]:
+def frontier_rows(found: Sequence[Candidates]) -> list[dict[str, Any]]:
     """Points that no other deployment beats in both time per output token and cost, over all groups."""
     tpot = np.concatenate([np.where(group.ok, group.columns["tpot_s"], np.nan) for group in found])
     cost = np.concatenate([group.columns["usd_per_mtok"] for group in found])
     owner = np.concatenate([np.full(group.rows, index) for index, group in enumerate(found)])
     local = np.concatenate([np.arange(group.rows) for group in found])
     kept = np.flatnonzero(pareto_mask([tpot, cost]))
-    rows = [plan_row(found[int(owner[i])], int(local[i]), 0, scenario) for i in kept[np.argsort(tpot[kept])]]
+    rows = [plain_row(found[int(owner[i])], int(local[i])) for i in kept[np.argsort(tpot[kept])]]
     return [{key: row[key] for key in _FRONTIER_KEYS} for row in rows]

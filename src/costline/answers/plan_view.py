@@ -78,6 +78,7 @@ def summary(
         f"TPOT {format_seconds(best['tpot_s'])} (p99 {format_seconds(best['tpot_p99_s'])}), "
         f"{best['utilization'] * PERCENT:.0f} % of its capacity used.",
         f"Why: {best['reason']}.",
+        f"Next: {best['next_best']['words']}.",
     ]
     lines += [_runner_up(rows)] if len(rows) > 1 else []
     if helps:
@@ -90,9 +91,9 @@ def summary(
 
 def _runner_up(rows: Sequence[Mapping[str, Any]]) -> str:
     best, second = rows[0], rows[1]
-    more = second["usd_per_mtok"] / best["usd_per_mtok"] - 1.0
+    more = second["usd_per_mtok"] / best["usd_per_mtok"] - 1.0 if best["usd_per_mtok"] > 0 else 0.0
     return (
-        f"Next: {second['accelerators']} × {second['accelerator']} as {second['layout']}, {second['weights']} weights, "
+        f"Runner-up: {second['accelerators']} × {second['accelerator']} as {second['layout']}, {second['weights']} weights, "
         f"{more * PERCENT:.0f} % dearer, TPOT {format_seconds(second['tpot_s'])}."
     )
 

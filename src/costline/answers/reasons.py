@@ -16,7 +16,9 @@ from costline.catalog.records import Model
 from costline.forward.steps import RESOURCES
 from costline.quantities import MILLI, PERCENT, format_bytes, format_seconds
 
-_LIMIT_NAMES = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "end-to-end latency", "load": "the request rate"}
+TARGETS = {"ttft": "ttft_p99_ms", "tpot": "tpot_p99_ms", "e2e": "e2e_p99_ms"}
+"""Key of each latency target in the scenario."""
+LIMIT_NAMES = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "end-to-end latency", "load": "the request rate"}
 _ADVICE = {
     "compute": "cached prompts, narrower arithmetic or more FLOP/s would help",
     "weight bandwidth": "a larger batch or narrower weights would help",
@@ -35,20 +37,11 @@ def running(group: Candidates, row: int, scenario: Scenario) -> Steady:
     return steady_state(group.engine, load_of(scenario), where, held)
 
 
-def cycle_waits_s(lane: Steady) -> dict[str, float]:
-    """What a lane waits for while it takes in and finishes one request: prompts and decode steps together."""
-    alone = float(lane.decode_only_steps)
-    return {
-        name: float(lane.chunks) * float(lane.mixed.waits_s[name]) + alone * float(lane.decode.waits_s[name])
-        for name in RESOURCES
-    }
-
-
 def reason(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
     """The binding limit of one row: of its time, of a decode step, and of the targets."""
     columns = group.columns
     lane = running(group, row, scenario)
-    waits = cycle_waits_s(lane)
+    waits = {name: float(value) for name, value in lane.cycle_waits_s.items()}
     cycle, step = sum(waits.values()), float(lane.decode.expected_s)
     bound = max(waits, key=lambda name: waits[name])
     floor = float(columns["decode_lower_bound_s"][row])
@@ -60,7 +53,7 @@ def reason(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
         words.append(f"a decode step is {step / floor:.1f}× its bound at these rates")
     if margins:
         tight = min(margins, key=lambda name: margins[name])
-        words.append(f"{_LIMIT_NAMES[tight]} leaves {margins[tight] * PERCENT:.0f} % of its target")
+        words.append(f"{LIMIT_NAMES[tight]} leaves {margins[tight] * PERCENT:.0f} % of its target")
     words.append(_ADVICE[bound])
     return {
         "bound": bound,
@@ -107,14 +100,14 @@ def excluded_by(found: Sequence[Candidates], scenario: Scenario, model: Model) -
             if np.isfinite(best := float(np.min(times))):
                 ratio = best / (target * MILLI)
                 text = (
-                    f"{_LIMIT_NAMES[name]} p99 of {format_seconds(target * MILLI)} excludes every deployment of "
+                    f"{LIMIT_NAMES[name]} p99 of {format_seconds(target * MILLI)} excludes every deployment of "
                     f"{model.id}; the nearest reaches {format_seconds(best)} on {group.site.chip.id}: "
                     f"set slo.{name}_p99_ms to {np.ceil(best / MILLI):.0f} or allow other accelerators"
                 )
                 nearest.append((ratio, text))
     if nearest:
         return min(nearest)[1]
-    limit = _LIMIT_NAMES.get(failures.most_common(1)[0][0], "the targets together")
+    limit = LIMIT_NAMES.get(failures.most_common(1)[0][0], "the targets together")
     return f"{limit} excludes every deployment of {model.id}: relax slo or fix fewer degrees in deployment"
 
 

@@ -13,18 +13,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 Z95 = 1.6448536269514722
 """95th percentile of the standard normal."""
 MAX_TOKENS = 100_000_000
-"""Longest input or output that is taken for a length rather than a slip of the unit."""
+"""Largest length, rate or time that is taken for one rather than a slip of the unit."""
+MOST_USD_PER_HOUR = 100_000
+"""Dearest hour of one accelerator that is taken for one."""
 
 
 def _reject_bool(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("a yes/no value is not a number")
+        raise ValueError("must be a number, not yes or no; write a number")
     return value
 
 
 Number = Annotated[float, BeforeValidator(_reject_bool)]
-Positive = Annotated[Number, Field(gt=0)]
-Tokens = Annotated[Number, Field(gt=0, le=MAX_TOKENS)]
+Positive = Annotated[Number, Field(gt=0, le=MAX_TOKENS)]
+Tokens = Positive
+UsdPerHour = Annotated[Number, Field(ge=0, le=MOST_USD_PER_HOUR)]
 Degree = Annotated[int, BeforeValidator(_reject_bool), Field(ge=1, le=65_536)]
 Auto = Literal["auto"]
 
@@ -53,7 +56,7 @@ class ModelBlock(ScenarioBlock):
     @model_validator(mode="after")
     def _one_of(self) -> ModelBlock:
         if (self.id is None) == (self.config is None):
-            raise ValueError("give exactly one of id and config")
+            raise ValueError("give exactly one of id and config: a catalogued model or a config.json")
         return self
 
 
@@ -146,7 +149,8 @@ class WorkloadBlock(ScenarioBlock):
             raise ValueError("give only one of request_rate, concurrency and stages")
         if self.prefix.cached_tokens >= self.input_mean:
             raise ValueError(
-                f"prefix.cached_tokens={self.prefix.cached_tokens:g} must stay below input_tokens={self.input_mean:g}"
+                f"prefix.cached_tokens={self.prefix.cached_tokens:g} must stay below input_tokens={self.input_mean:g}; "
+                "the last token is always computed: lower it"
             )
         return self
 
@@ -228,7 +232,7 @@ class DeploymentBlock(ScenarioBlock):
 class PriceBlock(ScenarioBlock):
     """What an accelerator costs; default = the catalogue's reference offer."""
 
-    accelerator_usd_per_hour: Annotated[Number, Field(ge=0, le=2**20)] | dict[str, Positive] | None = Field(
+    accelerator_usd_per_hour: UsdPerHour | dict[str, UsdPerHour] | None = Field(
         default=None, description="USD per accelerator-hour, one number or one per accelerator"
     )
     offer: str | None = Field(default=None, description="id of a rental offer")

@@ -18,7 +18,7 @@ from costline.deployment.plan import Site
 from costline.forward import collectives, memory, roofline
 from costline.money import price as price_equations
 from costline.money import unit_cost
-from costline.quantities import format_bytes, significant
+from costline.quantities import TERA, format_bytes, significant
 from costline.serving import queueing, steady
 
 _STEP: tuple[Callable[..., Any], ...] = (
@@ -32,7 +32,7 @@ _PLAN: tuple[Callable[..., Any], ...] = (
     steady.request_cycle_s, steady.loaded_tpot_s, steady.crowded_batch, queueing.allen_cunneen_wait_s,
     queueing.tail_wait_s, price_equations.fleet_usd_per_hour,
 )  # fmt: skip
-_CHIP_FIELDS = ("memory_bytes", "visible_memory_bytes", "hbm_bytes_per_s")
+_CHIP_FIELDS = {"memory_bytes": "", "visible_memory_bytes": "", "hbm_bytes_per_s": "/s"}
 
 
 def step_sources(model: Model, site: Site, price: Price | None, calibration: str) -> tuple[Used, ...]:
@@ -51,7 +51,7 @@ def plan_sources(
         if group.site.chip.id not in seen:
             seen.add(group.site.chip.id)
             facts += [*_site_facts(group.site, scenario.calibration), *_price_facts(group.site.chip, group.price)]
-    return (*facts, *_equations((*_STEP, *_PLAN)))
+    return (*dict.fromkeys(facts), *_equations((*_STEP, *_PLAN)))
 
 
 def _used(what: str, value: str, provenance: Provenance) -> Used:
@@ -69,11 +69,14 @@ def _model_facts(model: Model) -> list[Used]:
 
 def _site_facts(site: Site, calibration: str) -> list[Used]:
     chip, system = site.chip, site.system
-    facts = [_used(f"{chip.id} {name}", format_bytes(getattr(chip, name)), _of(chip, name)) for name in _CHIP_FIELDS]
+    facts = [
+        _used(f"{chip.id} {name}", format_bytes(getattr(chip, name)) + unit, _of(chip, name))
+        for name, unit in _CHIP_FIELDS.items()
+    ]
     for name, rate in chip.dense_flop_per_s.items():
         if rate and name in ("bf16", "fp8", "fp4", "int8"):
             provenance = chip.provenance.get(f"dense_flop_per_s.{name}", _of(chip, "dense_flop_per_s"))
-            facts.append(_used(f"{chip.id} dense {name}", f"{significant(rate)} FLOP/s", provenance))
+            facts.append(_used(f"{chip.id} dense {name}", f"{significant(rate / TERA)} TFLOP/s", provenance))
     fabric = system.fabric
     rate = f"{format_bytes(fabric.bytes_per_s)}/s per direction, {fabric.topology} of {fabric.domain_size}"
     facts.append(_used(f"system {system.id}", rate, _of(system, "fabric")))
