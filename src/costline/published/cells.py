@@ -66,7 +66,7 @@ class Table:
     """Unique over all publications: `<publication>-<table>`, such as `erdil-2025-table-3`."""
     title: str
     source: str
-    """A key of sources.yml and the place in it, such as `[erdil2025] Table 3`."""
+    """A key of sources.yml and the place in it, such as `[erdil-2025] Table 3`."""
     cells: tuple[Cell, ...]
 
     @property

@@ -95,8 +95,8 @@ def figures() -> list[FigureData]:
             name=f"{PREFIX}-latency",
             title="PaLM on TPU v4: best latency of a token",
             source="[pope-2022] figure 2, as read in [erdil-2025] section 2.2.3",
-            x_label="parameters [billion]",
-            y_label="latency [ms]",
+            x_label="parameters (billions)",
+            y_label="time per output token (ms)",
             x_log=True,
             y_log=True,
             series=(

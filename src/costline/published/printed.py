@@ -23,7 +23,7 @@ Values = Mapping[tuple[str, str], float]
 
 UNIT_SCALE: Mapping[str, float] = {
     "": 1, "1": 1, "s": 1, "ms": MILLI, "µs": MICRO, "B": 1, "kB": KILO, "MB": MEGA, "GB": GIGA, "TB": TERA,
-    "%": 1 / PERCENT, "GB/s per USD/h": GIGA, "T tokens": TERA, "USD k": KILO, "USD M": MEGA,
+    "%": 1 / PERCENT, "GB/s per USD/hour": GIGA, "T tokens": TERA, "USD k": KILO, "USD M": MEGA,
     "TFLOP/s": TERA, "TB/s": TERA, "kW": KILO, "MW": MEGA, "g/kWh": 1,
 }  # fmt: skip
 """What one printed unit is in SI; any unit not named here is its own (a count, a rate, a price)."""

@@ -30,7 +30,7 @@ def _hardware() -> Values:
     out: Values = {}
     for name in ("H100", "v5p", "v5e"):
         out[name, "FLOP per USD"] = _flop_per_usd(name)
-        out[name, "bandwidth per USD/h"] = chip(name).hbm_bytes_per_s / chip(name).usd_per_hour
+        out[name, "bandwidth per USD/hour"] = chip(name).hbm_bytes_per_s / chip(name).usd_per_hour
     return out
 
 

@@ -149,8 +149,8 @@ def figures() -> list[FigureData]:
             name="steinhardt-2022-frontier",
             title="Llama 3 70B on H100: what cutting further buys, with and without latency",
             source="[steinhardt-2022], as retold in [erdil-2025] sections 1 and 5.1; Eq. 9 for hops",
-            x_label="tokens/s of one request",
-            y_label="cost of a token, one GPU = 1",
+            x_label="interactivity (tokens/s/user)",
+            y_label="cost of a token (one GPU = 1)",
             x_log=True,
             y_log=True,
             series=(
