@@ -11,8 +11,9 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from errno import EISDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -143,21 +144,46 @@ def json_text(value: Any) -> str:
     return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write_file(path: Path, text: str) -> None:
-    """Writes the whole file or nothing: to a temporary name first, then renamed."""
+def record_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of an answer as CSV in SI units; keys of inner tables are joined with a dot."""
+    flat = [dict(_flat(row)) for row in rows]
+    keys = dict.fromkeys(key for row in flat for key in row)
+    return csv_text(Table("", tuple(Column(key, key) for key in keys), tuple(flat)))
+
+
+def _flat(row: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in row.items():
+        if isinstance(value, Mapping):
+            yield from _flat(cast(Mapping[str, Any], value), f"{before}{key}.")
+        else:
+            yield before + key, value
+
+
+def write_files(folder: Path, texts: Mapping[str, str], *, option: str = "--out") -> list[Path]:
+    """Writes all files into `folder` or none: to temporary names first, then renamed; returns their paths.
+
+    Raises InputError naming the `option` that gave the folder.
+    """
+    targets = [folder / name for name in texts]
+    waiting: list[Path] = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"--out {path.parent} cannot be written ({error.strerror}); choose another folder") from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise InputError(f"--out {path} cannot be written ({error.strerror}); choose another folder") from None
+        folder.mkdir(parents=True, exist_ok=True)
+        for target, text in zip(targets, texts.values(), strict=True):
+            if target.is_dir():
+                raise IsADirectoryError(EISDIR, f"{target.name} is a directory")
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{target.name}.")
+            waiting.append(Path(temporary))
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            os.chmod(temporary, 0o644)
+        for temporary, target in zip(waiting, targets, strict=True):
+            os.replace(temporary, target)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        for temporary in waiting:
+            temporary.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{option} {folder} cannot be written ({reason}); choose another folder") from None
+    return targets
 
 
 def gigabytes(value: float) -> float:

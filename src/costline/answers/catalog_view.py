@@ -229,7 +229,8 @@ def add_model(config: str | Path, identity: str | None, folder: str | Path | Non
     model = the_model(ModelBlock.model_construct(id=None, config=str(config)))
     model = dataclasses.replace(model, id=identity, name=identity) if identity else model
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", model.id):
-        raise InputError(f"id={model.id!r} must be at most 100 lower case letters, digits, '.', '_' and '-'; give one with --id")
+        rule = "must be at most 100 lower case letters, digits, '.', '_' and '-'"
+        raise InputError(f"id={model.id!r} {rule}; give one with --id")
     known = models.models().get(model.id)
     if known is not None:
         raise InputError(f"id={model.id!r} is already {known.name}; give another with --id")

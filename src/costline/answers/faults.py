@@ -155,7 +155,7 @@ def _shown(value: object) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:,g}" if isinstance(value, float) and value != int(value) else f"{int(value):,}"
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:g}"
 
 
 def _lowered(text: str) -> str:

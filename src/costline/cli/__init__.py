@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from costline import __version__
+from costline.cli import mistakes
 from costline.errors import CostlineError
 
 if TYPE_CHECKING:
@@ -35,6 +37,15 @@ def _show(answer: Answer, *, as_json: bool, folder: str | None, sources: bool) -
     from costline.cli import terminal
 
     terminal.show(answer, as_json=as_json, folder=folder, sources=sources)
+
+
+def _patience(what: str) -> AbstractContextManager[object]:
+    """A spinner on stderr while something takes long; nothing where no person watches."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from costline.cli import terminal
+
+    return terminal.spinner(what)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -90,7 +101,9 @@ def plan(scenario: str | None, top: int, as_json: bool, folder: str | None, sour
     from costline.answers.plan import plan as answer
     from costline.cli.flags import scenario_blocks
 
-    _show(answer(scenario, top=top, **scenario_blocks(flags)), as_json=as_json, folder=folder, sources=sources)
+    with _patience("Searching deployments"):
+        found = answer(scenario, top=top, **scenario_blocks(flags))
+    _show(found, as_json=as_json, folder=folder, sources=sources)
 
 
 @cli.command()
@@ -99,7 +112,7 @@ def plan(scenario: str | None, top: int, as_json: bool, folder: str | None, sour
 @click.option("--accelerator", default="h100-sxm", show_default=True, help="Accelerator id or name.")
 @_degree_options
 @click.option("--batch", type=float, default=1, show_default=True, metavar="N", help="Sequences that decode together.")
-@click.option("--context", type=float, default=4096, show_default=True, metavar="TOKENS", help="Cached tokens of each.")
+@click.option("--context", type=float, metavar="TOKENS", help="Cached tokens of each; default = 4096.")
 @click.option("--new-tokens", type=int, default=1, show_default=True, metavar="N", help="New tokens of each a step.")
 @click.option("--weights", default="checkpoint", show_default=True, help="Weight format, or the released checkpoint's.")
 @click.option("--kv", default="bf16", show_default=True, help="Cache format.")
@@ -135,7 +148,9 @@ def frontier(as_json: bool, folder: str | None, sources: bool, **flags: Any) -> 
     from costline.answers.frontier import frontier as answer
     from costline.cli.flags import frontier_arguments
 
-    _show(answer(**frontier_arguments(flags)), as_json=as_json, folder=folder, sources=sources)
+    with _patience("Searching deployments"):
+        found = answer(**frontier_arguments(flags))
+    _show(found, as_json=as_json, folder=folder, sources=sources)
 
 
 @cli.group()
@@ -211,19 +226,14 @@ def main() -> None:
     except click.Abort:
         _fail("stopped", 130)
     except click.ClickException as error:
-        _fail(" ".join(error.format_message().split()) + f"; see {_help_of(error)}", 2)
+        _fail(mistakes.one_line(error), 2)
     except CostlineError as error:
-        _fail(" ".join(str(error).split()), error.exit_code)
+        _fail(str(error), error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
 
 
-def _help_of(error: click.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    return f"{context.command_path} --help" if context is not None else "costline --help"
-
-
 def _fail(message: str, code: int) -> None:
-    click.echo(f"costline: {message}", err=True)
+    click.echo(f"costline: {mistakes.plain_line(message)}", err=True)
     sys.exit(code)

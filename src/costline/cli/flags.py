@@ -28,6 +28,14 @@ _PLACES = {
 """Where a flag stands in the scenario."""
 
 
+_RIVALS = (
+    ("model", ("id", "config")),
+    ("workload", ("request_rate", "concurrency", "stages")),
+    ("price", ("accelerator_usd_per_hour", "offer")),
+)
+"""Keys that exclude each other: a flag for one takes the others of the file out."""
+
+
 def _given(value: Any) -> bool:
     return value is not None and value != ()
 
@@ -45,6 +53,10 @@ def scenario_blocks(flags: Mapping[str, Any]) -> dict[str, Any]:
             value = flags[flag]
             names = names_of(cast(tuple[str, ...], value)) if isinstance(value, tuple) else value
             blocks.setdefault(block, {})[key] = names
+    for block, rivals in _RIVALS:
+        given = [key for key in rivals if key in blocks.get(block, {})]
+        if len(given) == 1:
+            blocks[block] |= {key: None for key in rivals if key != given[0]}
     if _given(flags.get("prefix")):
         blocks.setdefault("workload", {})["prefix"] = {"cached_tokens": flags["prefix"]}
     if _given(flags.get("engine")):

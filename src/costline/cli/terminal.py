@@ -6,8 +6,10 @@ import sys
 from typing import Any
 
 from rich.console import Console
+from rich.status import Status
 
 from costline.answers.answer import Answer, Used
+from costline.errors import InputError
 from costline.render import Column, Table, json_text, rich_table
 
 _SOURCE_COLUMNS = (
@@ -22,6 +24,8 @@ WIDTH_WHEN_PIPED = 160
 
 def show(answer: Answer, *, as_json: bool, folder: str | None, sources: bool) -> None:
     """Writes files if asked, then prints the answer as JSON or as tables and words."""
+    if folder == "":
+        raise InputError("--out '' is empty; name a folder")
     written = answer.write(folder) if folder is not None else []
     if as_json:
         data = answer.to_dict()
@@ -38,6 +42,11 @@ def show(answer: Answer, *, as_json: bool, folder: str | None, sources: bool) ->
         console.print(rich_table(_source_table(answer.sources)))
     for path in written:
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
+
+
+def spinner(what: str) -> Status:
+    """A line on stderr that moves and then disappears."""
+    return Console(stderr=True).status(f"{what} …")
 
 
 def print_json(value: Any) -> None:
