@@ -55,6 +55,7 @@ def plan(
     shown = enumerate(_diverse(found, best, top), start=1)
     rows = [plan_row(found[group], row, rank, asked) for rank, (group, row) in shown]
     front = frontier_rows(found)
+    by_chip = {chip: frontier_rows(groups) for chip, groups in _by_chip(found).items()}
     help_rows = what_helps(asked, rows[0], lambda changed: _best_cost(changed, model))
     data = {
         "question": "plan",
@@ -62,6 +63,7 @@ def plan(
         "scenario": asked.model_dump(),
         "plans": rows,
         "frontier": front,
+        "frontier_by_accelerator": by_chip,
         "what_helps": help_rows,
         "searched": _searched(found),
     }
@@ -69,7 +71,7 @@ def plan(
         question="plan",
         data=data,
         tables=tables(asked, model, rows, help_rows),
-        charts=charts(asked, model, rows, front),
+        charts=charts(asked, model, rows, by_chip),
         summary=summary(asked, model, rows, help_rows, day),
         sources=plan_sources(found, asked, model),
     )
@@ -134,6 +136,13 @@ def _best_cost(scenario: Scenario, model: Model) -> float:
     found = search(scenario, model)
     best = ranked(found)
     return float(found[best[0][0]].columns["usd_per_mtok"][best[0][1]]) if best else float("inf")
+
+
+def _by_chip(found: Sequence[Candidates]) -> dict[str, list[Candidates]]:
+    groups: dict[str, list[Candidates]] = {}
+    for group in found:
+        groups.setdefault(group.site.chip.id, []).append(group)
+    return groups
 
 
 def _searched(found: Sequence[Candidates]) -> dict[str, Any]:

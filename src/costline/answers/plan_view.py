@@ -93,8 +93,8 @@ def _runner_up(rows: Sequence[Mapping[str, Any]]) -> str:
     best, second = rows[0], rows[1]
     more = second["usd_per_mtok"] / best["usd_per_mtok"] - 1.0 if best["usd_per_mtok"] > 0 else 0.0
     return (
-        f"Runner-up: {second['accelerators']} × {second['accelerator']} as {second['layout']}, {second['weights']} weights, "
-        f"{more * PERCENT:.0f} % dearer, TPOT {format_seconds(second['tpot_s'])}."
+        f"Runner-up: {second['accelerators']} × {second['accelerator']} as {second['layout']}, "
+        f"{second['weights']} weights, {more * PERCENT:.0f} % dearer, TPOT {format_seconds(second['tpot_s'])}."
     )
 
 
@@ -109,12 +109,14 @@ def _price_line(best: Mapping[str, Any], today: datetime.date) -> str:
 
 
 def charts(
-    scenario: Scenario, model: Model, rows: Sequence[Mapping[str, Any]], front: Sequence[Mapping[str, Any]]
+    scenario: Scenario,
+    model: Model,
+    rows: Sequence[Mapping[str, Any]],
+    fronts: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> dict[str, Chart]:
     """The frontier with the chosen plan, and where a decode step of each plan goes."""
     best = rows[0]
-    chips = list(dict.fromkeys(row["accelerator"] for row in front))
-    series = [_frontier_series(chip, [row for row in front if row["accelerator"] == chip]) for chip in chips]
+    series = [_frontier_series(chip, front) for chip, front in fronts.items() if front]
     chosen = Series(
         name="plan 1",
         x=(best["interactivity_tokens_per_s"] or 0.0,),
@@ -126,7 +128,7 @@ def charts(
     )
     frontier = Chart(
         title=f"Speed and cost: {title_of(scenario, model)}",
-        subtitle="deployments that meet the targets and that no other beats in both",
+        subtitle="deployments that meet the targets and that no other of the same accelerator beats in both",
         x=Axis("interactivity (tokens/s/user)", log=True),
         y=Axis("cost ($ per million output tokens)", log=True),
         series=(*series, chosen),
