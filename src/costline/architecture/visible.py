@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from costline.catalog.records import Attention
-from costline.quantities import Array, as_array
+from costline.quantities import Array, Numeric, as_array
 
 
 def visible_pairs(tokens: Array, *, window_tokens: float | None = None, chunk_tokens: float | None = None) -> Array:
@@ -42,11 +42,11 @@ def visible_pairs(tokens: Array, *, window_tokens: float | None = None, chunk_to
     return p * (p + 1) / 2
 
 
-def pooled_entries(attention: Attention, context_tokens: Array) -> Array:
-    """Pooled entries that one query of a compressed branch attends to, at most its selector's best."""
+def pooled_entries(attention: Attention, context_tokens: Array, queries: Numeric = 1) -> Array:
+    """Pooled entries that `queries` of a compressed branch attend to together, at most its selector's best of each."""
     assert attention.compressor is not None
     entries = as_array(context_tokens) / attention.compressor.rate
-    return entries if attention.indexer is None else np.minimum(entries, attention.indexer.top_k)
+    return entries if attention.indexer is None else np.minimum(entries, attention.indexer.top_k * as_array(queries))
 
 
 def attention_pairs(attention: Attention, context_tokens: Array, new_tokens: Array) -> Array:
@@ -88,8 +88,8 @@ def cached_tokens_read(attention: Attention, context_tokens: Array, new_tokens: 
 
     Equation
         full      c
-        window w  min(c, w + q - 2), the union of the windows of q positions (w - 1 earlier tokens each),
-                  plus the pooled entries of a compressed branch
+        window w  min(c, w - 1), all that the first position sees: later ones see fewer cached tokens;
+                  plus the pooled entries of a compressed branch: min(c / r, k q)
         chunk s   c if c < s, else (s - 1) / 2: the mean over sequences at any place in their chunk
         top-k     min(c, k q)
 
@@ -111,8 +111,8 @@ def cached_tokens_read(attention: Attention, context_tokens: Array, new_tokens: 
     """
     c, q = as_array(context_tokens), as_array(new_tokens)
     if attention.window_tokens is not None:
-        near = np.minimum(c, np.maximum(attention.window_tokens + q - 2, 0.0))
-        return near if attention.compressor is None else near + pooled_entries(attention, c)
+        near = np.minimum(c, attention.window_tokens - 1.0) + 0.0 * q
+        return near if attention.compressor is None else near + pooled_entries(attention, c, q)
     if attention.chunk_tokens is not None:
         return np.where(c < attention.chunk_tokens, c, (attention.chunk_tokens - 1) / 2)
     if attention.indexer is not None:

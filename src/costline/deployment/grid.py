@@ -72,7 +72,7 @@ def _candidates(model: Model, system: System, limit: int, fixed: Fixed) -> Itera
             lane = tp * dp
             choices = {1, lane} if dp == 1 else {lane}
             for ep in [fixed.ep] if fixed.ep else sorted(choices if experts else {1}):
-                if any(count % ep for count in experts):
+                if ep not in (1, lane) or any(count % ep for count in experts):
                     continue
                 deepest = [p for p in _powers(limit // lane) if p <= min(layers, 16)] or []
                 for pp in [fixed.pp] if fixed.pp else deepest:

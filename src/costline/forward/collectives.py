@@ -288,7 +288,7 @@ def _inside(collective: Collective, size: Array, n: Array, fabric: Fabric) -> Ar
         if collective == "all_reduce":
             return np.minimum(ring_all_reduce_s(size, n, rate, latency), tree_all_reduce_s(size, n, rate, latency))
         if collective == "all_to_all" and fabric.topology == "ring":
-            return ring_all_to_all_s(size, n, 2 * rate, latency)
+            return ring_all_to_all_s(size, n, rate, latency)
         return all_gather_s(size, n, rate, (n - 1) * latency)
     rate = np.minimum(fabric.bytes_per_s, np.maximum(n - 1, 1.0) * fabric.pair_bytes_per_s)
     if collective == "all_reduce":

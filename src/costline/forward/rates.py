@@ -37,6 +37,21 @@ class Rates:
     """Compute and memory overlap fully (datasheet) or partly (real kernels)."""
 
 
+def unit_format(chip: Chip, number_format: str) -> str:
+    """The format in which `chip` multiplies such numbers: their own, or the next wider one it has a unit for.
+
+    >>> from costline.catalog.find import chip
+    >>> unit_format(chip("H100"), "nvfp4"), unit_format(chip("a100-80gb-sxm"), "fp8")
+    ('fp8', 'bf16')
+    """
+    name: str | None = number_format
+    while name is not None:
+        if chip.dense_flop_per_s.get(name):
+            return name
+        name = WIDER.get(name)
+    raise DomainError(f"accelerator {chip.id} has no dense rate for {number_format} or wider; add one to the catalog")
+
+
 def peak_flop_per_s(chip: Chip, number_format: str) -> float:
     """Dense peak of `chip` for a number format, or for the next wider one it has a unit for.
 
@@ -44,12 +59,7 @@ def peak_flop_per_s(chip: Chip, number_format: str) -> float:
     >>> peak_flop_per_s(chip("H100"), "fp8") / 1e12, peak_flop_per_s(chip("a100-80gb-sxm"), "fp8") / 1e12
     (1979.0, 312.0)
     """
-    name: str | None = number_format
-    while name is not None:
-        if chip.dense_flop_per_s.get(name):
-            return chip.dense_flop_per_s[name]
-        name = WIDER.get(name)
-    raise DomainError(f"accelerator {chip.id} has no dense rate for {number_format} or wider; add one to the catalog")
+    return chip.dense_flop_per_s[unit_format(chip, number_format)]
 
 
 def ideal_rates(chip: Chip, system: System) -> Rates:
@@ -68,13 +78,17 @@ def _has(chip: Chip, name: str) -> bool:
         return False
 
 
+def _fraction(efficiency: Efficiency, name: str) -> float:
+    """The fraction fitted for a format, or for the next wider one that was fitted."""
+    while name not in efficiency.flop_fraction:
+        name = WIDER.get(name, "bf16")
+    return efficiency.flop_fraction[name]
+
+
 def expected_rates(chip: Chip, system: System, efficiency: Efficiency) -> Rates:
     """What kernels sustain on the chip's family: peaks times fitted fractions, plus launch and host time."""
     ideal = ideal_rates(chip, system)
-    flop = {
-        name: rate * efficiency.flop_fraction.get(name, efficiency.flop_fraction["bf16"])
-        for name, rate in ideal.flop_per_s.items()
-    }
+    flop = {name: rate * _fraction(efficiency, unit_format(chip, name)) for name, rate in ideal.flop_per_s.items()}
     fabric = replace(
         system.fabric,
         bytes_per_s=system.fabric.bytes_per_s * efficiency.link_fraction,
