@@ -32,7 +32,7 @@ def distinct_destinations(devices: Array, top_k: float) -> Array:
     Raises      nothing
 
     >>> round(float(distinct_destinations(as_array(8), 8)), 4)
-    5.251
+    5.2511
     """
     n = as_array(devices)
     return n * (1 - (1 - 1 / n) ** top_k)
