@@ -21,9 +21,9 @@ def one_line(error: click.ClickException) -> str:
         return f"unknown option {error.option_name!r}; nearest: {_near(error.option_name, options)}; {where}"
     if context is not None and isinstance(context.command, click.Group):
         commands = context.command.list_commands(context)
-        wrong = re.match(r"No such command '(.*)'", error.message, re.DOTALL)
+        wrong = re.match(r"No such command (.+)\.", error.message, re.DOTALL)
         if wrong:
-            return f"unknown command {wrong[1]!r}; nearest: {_near(wrong[1], commands)}; {where}"
+            return f"unknown command {wrong[1]}; nearest: {_near(wrong[1], commands)}; {where}"
         if not context.args:
             return f"a command is missing; give one of {', '.join(commands)}; {where}"
     wrong = re.match(r"('.*') is not a valid (integer|float)", error.message, re.DOTALL)
