@@ -95,7 +95,7 @@ def attention_flop(attention: Attention, pairs: Array, context_tokens: Array, ne
         new_tokens      q  [token]     array
 
     Returns
-        F  [FLOP]  array, the broadcast shape
+        F  [FLOP]  array, the shape of `pairs`, to which the others broadcast
 
     Holds when  softmax and masking are free; an engine takes the cheaper form of latent attention.
     Source      [scaling-book] ch. 4; [deepseek-v2] section 2.1

@@ -114,7 +114,7 @@ def cached_tokens_read(attention: Attention, context_tokens: Array, new_tokens: 
         near = np.minimum(c, attention.window_tokens - 1.0) + 0.0 * q
         return near if attention.compressor is None else near + pooled_entries(attention, c, q)
     if attention.chunk_tokens is not None:
-        return np.where(c < attention.chunk_tokens, c, (attention.chunk_tokens - 1) / 2)
+        return np.where(c < attention.chunk_tokens, c, (attention.chunk_tokens - 1) / 2) + 0.0 * q
     if attention.indexer is not None:
         return np.minimum(c, attention.indexer.top_k * q)
     return c + 0.0 * q
