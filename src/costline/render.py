@@ -12,7 +12,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from errno import EISDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -127,7 +127,9 @@ def csv_text(table: Table) -> str:
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON's own types: arrays to lists, infinities and NaN to null."""
+    """`value` as JSON's own types: records to objects, arrays to lists, infinities and NaN to null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain({one.name: getattr(value, one.name) for one in fields(value)})
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, str | bool | int) or value is None:

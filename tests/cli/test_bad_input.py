@@ -535,8 +535,8 @@ def test_a_catalog_that_is_nowhere(tmp_path: Path, args: tuple[str, ...]):
 
 
 def test_no_room_anywhere(call: Call):
-    outcome = call("plan", "--model", "llama-3.1-405b", "--accelerator", "l40s", "--max-accelerators", "2", "--isl", "100",
-                   "--osl", "10", "--weights", "bf16")  # fmt: skip
+    question = ("--isl", "100", "--osl", "10", "--weights", "bf16", "--max-accelerators", "2")
+    outcome = call("plan", "--model", "llama-3.1-405b", "--accelerator", "l40s", *question)
     line = refused(outcome, "memory excludes llama-3.1-405b", "GB", "l40s", "max_accelerators", code=3)
     assert "narrower weights" in line
 

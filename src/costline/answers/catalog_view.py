@@ -140,12 +140,23 @@ _FINDERS: tuple[tuple[str, Callable[[str], Any]], ...] = (
     ("engine", find.engine),
     ("workload", find.workload),
     ("grid", find.grid),
+    ("pue", find.pue),
     ("tariff", find.tariff),
 )
+_RECORDS: dict[str, Callable[[], Mapping[str, Any]]] = {
+    "accelerator": load.chips, "system": load.systems, "offer": load.offers,
+    "engine": load.engines, "workload": load.workloads, "grid": load.grids, "pue": load.pues, "tariff": load.tariffs,
+}  # fmt: skip
 
 
 def one(name: str) -> Answer:
-    """Everything known of one id or alias, of whatever kind. Raises UnknownIdError naming the nearest."""
+    """Everything known of one id or other name, of whatever kind; ids come first.
+
+    Raises UnknownIdError naming the nearest.
+    """
+    for kind, records in _RECORDS.items():
+        if name in records():
+            return _shown(kind, records()[name])
     for kind, finder in _FINDERS:
         try:
             record = finder(name)
