@@ -18,7 +18,6 @@ from costline.forward.rates import Rates
 from costline.forward.steps import RESOURCES, StepTime, step_time
 from costline.quantities import Array, Numeric, as_array
 from costline.serving.queueing import (
-    allen_cunneen_wait_s,
     sakasegawa_wait_s,
     sakasegawa_wait_share,
     tail_wait_s,
@@ -82,8 +81,11 @@ class Steady:
     decode: StepTime
     """A step without a prompt."""
     mixed: StepTime
-    """A step with one chunk of a prompt."""
+    """A step with one chunk of a prompt in each attention group."""
     chunks: Array
+    """Such steps that one prompt takes."""
+    prompts: Array
+    """Prompts that a lane takes in at once, one in each attention group."""
     cycle_s: Array
     tpot_s: Array
 
@@ -93,11 +95,16 @@ class Steady:
         return self.mixed.expected_s
 
     @property
+    def mixed_steps(self) -> Array:
+        """Steps with prompts in a request's cycle."""
+        return self.chunks / self.prompts
+
+    @property
     def cycle_waits_s(self) -> dict[str, Array]:
         """What the lane waits for while it takes in and finishes one request: prompts and decode steps together."""
         alone = self.decode_only_steps
         return {
-            name: self.chunks * self.mixed.waits_s[name] + alone * self.decode.waits_s[name] for name in RESOURCES
+            name: self.mixed_steps * self.mixed.waits_s[name] + alone * self.decode.waits_s[name] for name in RESOURCES
         }
 
     @property
@@ -108,22 +115,25 @@ class Steady:
     @property
     def decode_only_steps(self) -> Array:
         """Steps of a request's cycle that carry no prompt."""
-        left = self.cycle_s - self.chunks * self.chunk_step_s
+        left = self.cycle_s - self.mixed_steps * self.chunk_step_s
         return np.maximum(left, 0.0) / self.decode.expected_s
 
 
 def steady_state(engine: Engine, load: Load, where: Layout, lane_batch: Array) -> Steady:
-    """A lane that decodes `lane_batch` sequences and takes in prompts at the rate at which it finishes them."""
+    """A lane that decodes `lane_batch` sequences and takes in prompts at the rate at which it finishes them.
+
+    A prompt is worked on by one attention group; the groups take in one each at the same time, sharing the experts.
+    """
     batch = np.maximum(as_array(lane_batch), 1e-9)
     decoding = decode_segment(batch, load.mean_context_tokens)
     alone = step_time(engine.model, [decoding], where, engine.formats, engine.rates)
-    chunks = np.ceil(load.new_tokens / np.maximum(load.chunk_tokens - batch, 1.0))
-    prompt = Segment(1.0 / chunks, as_array(load.new_tokens), as_array(load.cached_tokens), as_array(1.0))
+    chunks = np.ceil(load.new_tokens / np.maximum(load.chunk_tokens - batch / where.dp, 1.0))
+    prompt = Segment(where.dp / chunks, as_array(load.new_tokens), as_array(load.cached_tokens), as_array(1.0))
     mixed = step_time(engine.model, [decoding, prompt], where, engine.formats, engine.rates)
     cycle = request_cycle_s(
-        batch, load.decode_steps, chunks, decode_step_s=alone.expected_s, chunk_step_s=mixed.expected_s
+        batch, load.decode_steps, chunks / where.dp, decode_step_s=alone.expected_s, chunk_step_s=mixed.expected_s
     )
-    return Steady(alone, mixed, chunks, cycle, loaded_tpot_s(cycle, batch, load.decode_steps))
+    return Steady(alone, mixed, chunks, where.dp, cycle, loaded_tpot_s(cycle, batch, load.decode_steps))
 
 
 def room(engine: Engine, where: Layout, context_tokens: Numeric) -> dict[str, Array]:
@@ -141,10 +151,11 @@ def _waits(
     """Mean and p99 of the wait before a prompt starts: for a place in the batch, then for the prompts ahead."""
     stay = now.tpot_s * load.decode_steps
     full = np.minimum(held / slots, 1.0)
-    ahead = allen_cunneen_wait_s(busy, own_prefill, load.arrival_cv2)
+    ahead = sakasegawa_wait_s(now.prompts, busy, own_prefill, load.arrival_cv2)
     place = np.where(stay > 0, sakasegawa_wait_s(slots, full, stay, load.arrival_cv2 + load.length_cv2), 0.0)
-    tail = tail_wait_s(ahead, busy, QUANTILE) + tail_wait_s(place, sakasegawa_wait_share(slots, full), QUANTILE)
-    return ahead + place, tail
+    behind = tail_wait_s(ahead, sakasegawa_wait_share(now.prompts, busy), QUANTILE)
+    outside = tail_wait_s(place, sakasegawa_wait_share(slots, full), QUANTILE)
+    return ahead + place, behind + outside
 
 
 def operate(
@@ -166,7 +177,7 @@ def operate(
             held = np.minimum(lane_rate * now.tpot_s * load.decode_steps, limit)
             held = np.maximum(held, 1e-6)
     own_prefill = now.chunks * now.chunk_step_s
-    busy = np.minimum(lane_rate * own_prefill, 1.0)
+    busy = np.minimum(lane_rate * own_prefill / where.dp, 1.0)
     wait, wait_p99 = as_array(0.0), as_array(0.0)
     crowd = held
     if rate_per_replica is not None:
