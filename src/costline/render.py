@@ -12,7 +12,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from errno import EISDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -95,15 +95,17 @@ def rich_table(table: Table) -> RenderableType:
     """The table for a terminal."""
     from rich import box
     from rich.table import Table as RichTable
+    from rich.text import Text  # not str: rich would read [key] as markup and drop it
 
-    drawn = RichTable(title=table.title, caption=table.note or None, box=box.SIMPLE_HEAD, title_justify="left")
+    title, note = (Text(words) if words else None for words in (table.title, table.note))
+    drawn = RichTable(title=title, caption=note, box=box.SIMPLE_HEAD, title_justify="left")
     drawn.padding, drawn.collapse_padding, drawn.pad_edge = (0, 1), True, False
     drawn.title_style, drawn.caption_justify = "bold", "left"
     for column in table.columns:
         text = column.form in ("text", "flag")
         drawn.add_column(column.heading, justify="left" if text else "right", overflow="fold")
     for row in table.rows:
-        drawn.add_row(*(written(row.get(column.key), column.form) for column in table.columns))
+        drawn.add_row(*(Text(written(row.get(column.key), column.form)) for column in table.columns))
     return drawn
 
 
@@ -128,8 +130,9 @@ def csv_text(table: Table) -> str:
 
 def plain(value: Any) -> Any:
     """`value` as JSON's own types: records to objects, arrays to lists, infinities and NaN to null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain({one.name: getattr(value, one.name) for one in fields(value)})
+    fields: Mapping[str, Any] | None = getattr(value, "__dataclass_fields__", None)
+    if fields is not None:
+        return plain({name: getattr(value, name) for name in fields})
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, str | bool | int) or value is None:
