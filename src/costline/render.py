@@ -53,6 +53,8 @@ class Column:
     key: str
     heading: str
     form: Form = "text"
+    minor: int = 0
+    """Where there is little room, columns above 0 are left out, the highest first."""
 
 
 @dataclass(frozen=True)

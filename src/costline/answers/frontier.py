@@ -30,14 +30,14 @@ _COLUMNS = (
     Column("accelerator", "accelerator"),
     Column("accelerators", "chips", "count"),
     Column("layout", "layout"),
-    Column("weights", "weights"),
-    Column("batch", "batch", "count"),
+    Column("weights", "weights", minor=2),
+    Column("batch", "batch", "count", minor=1),
     Column("interactivity_tokens_per_s", "tok/s/user", "rate"),
-    Column("tpot_s", "TPOT", "seconds"),
-    Column("ttft_s", "TTFT", "seconds"),
+    Column("tpot_s", "TPOT", "seconds", minor=3),
+    Column("ttft_s", "TTFT", "seconds", minor=4),
     Column("tokens_per_s_per_accelerator", "tok/s/chip", "rate"),
     Column("usd_per_mtok", "$/Mtok out", "usd"),
-    Column("bound", "bound by"),
+    Column("bound", "bound by", minor=5),
 )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.status import Status
 
 from costline.answers.answer import Answer, Used
 from costline.errors import InputError
-from costline.render import Column, Table, json_text, rich_table
+from costline.render import Column, Table, json_text, rich_table, written
 
 _SOURCE_COLUMNS = (
     Column("what", "what"),
@@ -33,15 +35,34 @@ def show(answer: Answer, *, as_json: bool, folder: str | None, sources: bool) ->
             data["sources"] = [vars(used) for used in answer.sources]
         print_json(data)
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_WHEN_PIPED)
+    watched = sys.stdout.isatty()
+    console = Console(highlight=False, width=None if watched else WIDTH_WHEN_PIPED)
     for table in answer.tables:
-        console.print(rich_table(table), "")
+        console.print(rich_table(fitting(table, console.width)), "")
     if answer.summary:
-        console.print(answer.summary, markup=False, soft_wrap=True)
+        console.print(answer.summary, markup=False, soft_wrap=not watched)
     if sources:
         console.print(rich_table(_source_table(answer.sources)))
     for path in written:
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
+
+
+def fitting(table: Table, width: int) -> Table:
+    """The table without the minor columns that a terminal of this width has no room for; the note names them."""
+    widths = {column.key: _width(table, column) for column in table.columns}
+    shown, hidden = list(table.columns), list[Column]()
+    while sum(widths[column.key] for column in shown) > width and any(column.minor for column in shown):
+        hidden.append(max(shown, key=lambda column: column.minor))
+        shown.remove(hidden[-1])
+    if not hidden:
+        return table
+    note = f"{table.note} A wider terminal also shows {', '.join(column.heading for column in hidden)}.".strip()
+    return replace(table, columns=tuple(shown), note=note)
+
+
+def _width(table: Table, column: Column) -> int:
+    texts = [column.heading, *(written(row.get(column.key), column.form) for row in table.rows)]
+    return max(map(cell_len, texts)) + 2
 
 
 def spinner(what: str) -> Status:
