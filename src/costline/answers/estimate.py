@@ -64,7 +64,8 @@ def estimate(
     """Step times by term, memory, throughput and cost of one replica.
 
     `batch` sequences of `context` cached tokens (default 4096, or the model's longest) decode together
-    (`new_tokens` > 1: a verification step); the prefill is of `context` tokens of one prompt. Raises InputError for anything that cannot be.
+    (`new_tokens` > 1: a verification step); the prefill is of `context` tokens of one prompt. Raises InputError for
+    anything that cannot be.
     """
     record = the_model(_model_block(model, config))
     check_fixed(record, Fixed(tp, pp, dp, ep))
