@@ -114,9 +114,12 @@ COMMAND_LINES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "new tokens beyond integers": ((*ESTIMATE, "--new-tokens", "9" * 23), ("new_tokens=999", "at most")),
     "input below zero": (
         ("plan", *PLAN[1:3], "--isl", "-5", "--osl", "1"),
-        ("workload.input_tokens=-5.0 must be above 0",),
+        ("workload.input_tokens=-5.0 must be at least 1",),
     ),
-    "output zero": (("plan", *PLAN[1:3], "--isl", "5", "--osl", "0"), ("workload.output_tokens=0.0 must be above 0",)),
+    "output zero": (
+        ("plan", *PLAN[1:3], "--isl", "5", "--osl", "0"),
+        ("workload.output_tokens=0.0 must be at least 1",),
+    ),
     "input that is no number": (
         ("plan", *PLAN[1:3], "--isl", "nan", "--osl", "1"),
         ("input_tokens=nan must be a finite",),
@@ -124,6 +127,7 @@ COMMAND_LINES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "a trillion tokens": (("plan", *PLAN[1:3], "--isl", "1e12", "--osl", "1"), ("must be at most 100,000,000", "unit")),
     "rate below zero": ((*PLAN, "--request-rate", "-1"), ("workload.request_rate=-1.0 must be above 0",)),
     "rate zero": ((*PLAN, "--request-rate", "0"), ("workload.request_rate=0.0 must be above 0",)),
+    "rate of nothing": ((*PLAN, "--request-rate", "1e-310"), ("workload.request_rate=1e-310 must be at least 1e-09",)),
     "rate without end": ((*PLAN, "--request-rate", "inf"), ("workload.request_rate=inf must be a finite number",)),
     "rate of a slip": ((*PLAN, "--request-rate", "1e300"), ("workload.request_rate=1e+300 must be at most",)),
     "concurrency zero": ((*PLAN, "--concurrency", "0"), ("workload.concurrency=0.0 must be above 0",)),
@@ -335,6 +339,18 @@ SCENARIOS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
         MODEL + WORK + "deployment: {engine: {memory_utilization: 1.5}}",
         ("deployment.engine.memory_utilization=1.5 must be at most 1",),
     ),
+    "batch beyond the engine": (
+        MODEL + WORK + "deployment: {batch: 2000}",
+        ("deployment: batch=2000 exceeds engine.max_sequences=1024", "raise max_sequences"),
+    ),
+    "shared beyond the prompt": (
+        MODEL + "workload: {input_tokens: 5, output_tokens: 1, prefix: {shared_tokens: 6}}",
+        ("prefix.shared_tokens=6 must not exceed input_tokens=5", "lower it"),
+    ),
+    "half a token": (
+        MODEL + "workload: {input_tokens: 0.5, output_tokens: 1}",
+        ("workload.input_tokens=0.5 must be at least 1",),
+    ),
     "no sequence": (
         MODEL + WORK + "deployment: {engine: {max_sequences: 0}}",
         ("deployment.engine.max_sequences=0 must be at least 1",),
@@ -539,6 +555,16 @@ def test_no_room_anywhere(call: Call):
     outcome = call("plan", "--model", "llama-3.1-405b", "--accelerator", "l40s", *question)
     line = refused(outcome, "memory excludes llama-3.1-405b", "GB", "l40s", "max_accelerators", code=3)
     assert "narrower weights" in line
+
+
+def test_no_room_for_the_batch(call: Call):
+    question = ("plan", "--model", "llama-3.1-8b", "--isl", "100000", "--osl", "1000", "--max-accelerators", "1")
+    line = refused(call(*question, "--batch", "500"), "memory excludes", "no room for a batch of 500", code=3)
+    assert "a smaller batch" in line
+
+
+def test_degrees_that_cannot_be(call: Call):
+    refused(call(*PLAN, "--tp", "16", "--max-accelerators", "8"), "no legal layout", "at most 8", "fix fewer", code=3)
 
 
 def test_no_deployment_meets_the_target(call: Call):

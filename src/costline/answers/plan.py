@@ -103,13 +103,13 @@ def search(scenario: Scenario, model: Model) -> list[Candidates]:
 
 
 def ranked(found: Sequence[Candidates]) -> list[tuple[int, int]]:
-    """Feasible rows of all groups, cheapest first; ties go to fewer accelerators, then to lower latency."""
+    """Feasible rows of all groups, cheapest first; ties go to fewer accelerators, then to shorter answers."""
     keys: list[tuple[float, float, float, int, int]] = []
     for index, group in enumerate(found):
         columns = group.columns
         for row in np.flatnonzero(group.ok & np.isfinite(columns["usd_per_mtok"])):
             cost = float(f"{columns['usd_per_mtok'][row]:.9g}")
-            keys.append((cost, float(columns["accelerators"][row]), float(columns["tpot_s"][row]), index, int(row)))
+            keys.append((cost, float(columns["accelerators"][row]), float(columns["e2e_p99_s"][row]), index, int(row)))
     return [(index, row) for *_, index, row in sorted(keys)]
 
 

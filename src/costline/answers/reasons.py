@@ -119,9 +119,12 @@ def _no_room(found: Sequence[Candidates], scenario: Scenario, model: Model) -> s
             f"deployment degrees leave no legal layout of {model.id} on {smallest.site.system.id} with at most "
             f"{scenario.system.max_accelerators} accelerators; fix fewer of tp, pp, dp, ep or raise max_accelerators"
         )
+    batch = scenario.deployment.batch
+    wanted = "one sequence" if batch == "auto" else f"a batch of {batch}"
     return (
-        f"memory excludes {model.id} at {load_of(scenario).full_context_tokens:,.0f} tokens: weights "
-        f"and reserve need {format_bytes(smallest.smallest_need_bytes)} of the {format_bytes(have)} of one "
-        f"{smallest.site.chip.id} in the widest layout, which leaves no room for one sequence; use narrower weights, "
+        f"memory excludes {model.id} at {load_of(scenario).full_context_tokens:,.0f} tokens: weights, reserve and the "
+        f"share that the engine leaves free take {format_bytes(smallest.smallest_need_bytes)} of the "
+        f"{format_bytes(have)} of one {smallest.site.chip.id} in the widest layout, which leaves no room for {wanted}; "
+        f"use narrower weights{'' if batch == 'auto' else ', a smaller batch'}, "
         f"raise max_accelerators above {scenario.system.max_accelerators}, or a larger accelerator"
     )

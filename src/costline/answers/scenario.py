@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 Z95 = 1.6448536269514722
 """95th percentile of the standard normal."""
 MAX_TOKENS = 100_000_000
 """Largest length, rate or time that is taken for one rather than a slip of the unit."""
+SMALLEST = 1e-9
+"""Smallest rate or time that is taken for one."""
 MOST_USD_PER_HOUR = 100_000
 """Dearest hour of one accelerator that is taken for one."""
 
@@ -24,9 +26,15 @@ def _reject_bool(value: Any) -> Any:
     return value
 
 
+def _reject_tiny(value: float) -> float:
+    if value < SMALLEST:
+        raise ValueError(f"must be at least {SMALLEST:g}; give a larger number")
+    return value
+
+
 Number = Annotated[float, BeforeValidator(_reject_bool)]
-Positive = Annotated[Number, Field(gt=0, le=MAX_TOKENS)]
-Tokens = Positive
+Positive = Annotated[Number, Field(gt=0, le=MAX_TOKENS), AfterValidator(_reject_tiny)]
+Tokens = Annotated[Number, Field(ge=1, le=MAX_TOKENS)]
 UsdPerHour = Annotated[Number, Field(ge=0, le=MOST_USD_PER_HOUR)]
 Degree = Annotated[int, BeforeValidator(_reject_bool), Field(ge=1, le=65_536)]
 Auto = Literal["auto"]
@@ -147,6 +155,11 @@ class WorkloadBlock(ScenarioBlock):
     def _one_load(self) -> WorkloadBlock:
         if sum(load is not None for load in (self.request_rate, self.concurrency, self.stages)) > 1:
             raise ValueError("give only one of request_rate, concurrency and stages")
+        if self.prefix.shared_tokens > self.input_mean:
+            raise ValueError(
+                f"prefix.shared_tokens={self.prefix.shared_tokens:g} must not exceed input_tokens={self.input_mean:g}; "
+                "it is the common start of the prompts: lower it"
+            )
         if self.prefix.cached_tokens >= self.input_mean:
             raise ValueError(
                 f"prefix.cached_tokens={self.prefix.cached_tokens:g} must stay below input_tokens={self.input_mean:g}; "
@@ -227,6 +240,13 @@ class DeploymentBlock(ScenarioBlock):
         default="auto", description="prefill and decode on separate pools; not searched yet, so `auto` means together"
     )
     engine: EngineBlock = Field(default_factory=EngineBlock, description="engine limits")
+
+    @model_validator(mode="after")
+    def _batch_within_sequences(self) -> DeploymentBlock:
+        most = self.engine.max_sequences
+        if self.batch != "auto" and self.batch > most:
+            raise ValueError(f"batch={self.batch} exceeds engine.max_sequences={most}; lower it or raise max_sequences")
+        return self
 
 
 class PriceBlock(ScenarioBlock):
