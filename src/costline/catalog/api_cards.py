@@ -62,9 +62,9 @@ def cards_of(provider: Provider, model: ModelInfo) -> tuple[ApiPrice, ...]:
     entries = model.prices if isinstance(model.prices, list) else [ConditionalPrice(prices=model.prices)]
     starts: list[tuple[str, int]] = []
     for place, entry in enumerate(entries):
-        if not isinstance(entry.constraint, TimeOfDateConstraint):
-            dated = isinstance(entry.constraint, StartDateConstraint)
-            starts.append((entry.constraint.start_date.isoformat() if dated else "", place))
+        limit = entry.constraint
+        if not isinstance(limit, TimeOfDateConstraint):
+            starts.append((limit.start_date.isoformat() if isinstance(limit, StartDateConstraint) else "", place))
     found: list[ApiPrice] = []
     days = sorted({day for day, _ in starts})
     for day, until in zip(days, [*days[1:], ""], strict=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from costline.catalog.api_cards import cards_of, providers, snapshot
+from costline.catalog.api_cards import cards_of, providers, snapshot, snapshot_dates
 from costline.catalog.api_records import ApiPrice, PeakHours, Rates
 from costline.errors import InputError, UnknownIdError, nearest_names
 
@@ -54,8 +54,19 @@ def at_hour(one: ApiPrice, at: datetime.time | None) -> ApiPrice:
 
 
 def cards(model: str, provider: str | None = None) -> tuple[ApiPrice, ...]:
-    """Every dated price card of a model at one provider, oldest first."""
-    return cards_of(*find(model, provider))
+    """Every dated price card of a model at one provider, oldest first.
+
+    A dated snapshot of the model that is priced apart (`gpt-4o-2024-05-13`) counts as its price until the next.
+    """
+    seller, found = find(model, provider)
+    own = cards_of(seller, found)
+    older = [
+        replace(one, valid_from=snapshot_dates(other)[found.id], valid_until=own[0].valid_from)
+        for other in seller.models
+        if snapshot_dates(other).get(found.id, "~") < own[0].valid_from
+        for one in cards_of(seller, other)[-1:]
+    ]
+    return (*sorted(older, key=lambda one: one.valid_from), *own)
 
 
 def all_cards(provider: str | None = None, *, as_of: str | None = None) -> Iterator[ApiPrice]:
@@ -113,7 +124,8 @@ def _provider(id: str) -> Provider:
 
 
 def _model_of(seller: Provider, name: str) -> ModelInfo | None:
-    return seller.find_model(name) or _sole(seller.models, lambda one: normal(one.id) == normal(name))
+    exact = _sole(seller.models, lambda one: one.id.lower() == name.lower())
+    return exact or seller.find_model(name) or _sole(seller.models, lambda one: normal(one.id) == normal(name))
 
 
 def _sole(models: Iterable[ModelInfo], test: Callable[[ModelInfo], bool]) -> ModelInfo | None:
