@@ -20,6 +20,7 @@ from costline.quantities import Array, Numeric, as_array
 from costline.serving.queueing import (
     sakasegawa_wait_s,
     sakasegawa_wait_share,
+    schweitzer_response_s,
     tail_wait_s,
 )
 from costline.serving.steady import crowded_batch, loaded_tpot_s, request_cycle_s
@@ -27,6 +28,8 @@ from costline.serving.steady import crowded_batch, loaded_tpot_s, request_cycle_
 P99_SIGMA = 2.326
 QUANTILE = 0.99
 LOAD_ITERATIONS = 4
+LEAST = 1e-6
+"""Smallest batch or space, so that an idle lane divides by something."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Steady:
     chunks: Array
     """Such steps that one prompt takes."""
     prompts: Array
-    """Prompts that a lane takes in at once, one in each attention group."""
+    """Prompts that a lane takes in at once, at least one in each attention group."""
     cycle_s: Array
     tpot_s: Array
 
@@ -93,6 +96,11 @@ class Steady:
     def chunk_step_s(self) -> Array:
         """Time of a step that also carries a chunk of a prompt."""
         return self.mixed.expected_s
+
+    @property
+    def own_prefill_s(self) -> Array:
+        """Time that a prompt takes once it is its turn."""
+        return self.chunks * self.chunk_step_s
 
     @property
     def mixed_steps(self) -> Array:
@@ -122,18 +130,22 @@ class Steady:
 def steady_state(engine: Engine, load: Load, where: Layout, lane_batch: Array) -> Steady:
     """A lane that decodes `lane_batch` sequences and takes in prompts at the rate at which it finishes them.
 
-    A prompt is worked on by one attention group; the groups take in one each at the same time, sharing the experts.
+    A prompt is worked on by one attention group; the groups take in prompts at the same time, sharing the experts. A
+    group takes in several at once where it finishes more than one request a step and the chunk has room for them.
     """
-    batch = np.maximum(as_array(lane_batch), 1e-9)
+    batch = np.maximum(as_array(lane_batch), LEAST)
     decoding = decode_segment(batch, load.mean_context_tokens)
     alone = step_time(engine.model, [decoding], where, engine.formats, engine.rates)
-    chunks = np.ceil(load.new_tokens / np.maximum(load.chunk_tokens - batch / where.dp, 1.0))
-    prompt = Segment(where.dp / chunks, as_array(load.new_tokens), as_array(load.cached_tokens), as_array(1.0))
+    space = np.maximum(load.chunk_tokens - batch / where.dp, 1.0)
+    chunks = np.ceil(load.new_tokens / space)
+    finished = batch / where.dp / max(load.decode_steps, 1.0)
+    prompts = where.dp * np.clip(finished, 1.0, np.maximum(space / load.new_tokens, 1.0))
+    prompt = Segment(prompts / chunks, as_array(load.new_tokens), as_array(load.cached_tokens), as_array(1.0))
     mixed = step_time(engine.model, [decoding, prompt], where, engine.formats, engine.rates)
     cycle = request_cycle_s(
-        batch, load.decode_steps, chunks / where.dp, decode_step_s=alone.expected_s, chunk_step_s=mixed.expected_s
+        batch, load.decode_steps, chunks / prompts, decode_step_s=alone.expected_s, chunk_step_s=mixed.expected_s
     )
-    return Steady(alone, mixed, chunks, where.dp, cycle, loaded_tpot_s(cycle, batch, load.decode_steps))
+    return Steady(alone, mixed, chunks, prompts, cycle, loaded_tpot_s(cycle, batch, load.decode_steps))
 
 
 def room(engine: Engine, where: Layout, context_tokens: Numeric) -> dict[str, Array]:
@@ -145,13 +157,45 @@ def room(engine: Engine, where: Layout, context_tokens: Numeric) -> dict[str, Ar
     return {"weights_bytes": weights, "pool_bytes": pool, "max_batch": fits}
 
 
-def _waits(
-    load: Load, now: Steady, busy: Array, own_prefill: Array, *, slots: Array, held: Array
-) -> tuple[Array, Array]:
+@dataclass(frozen=True)
+class _Full:
+    """A lane whose places are always taken: who decodes, how long a prompt takes, what leaves."""
+
+    lane: Steady
+    decoding: Array
+    first_token_s: Array
+    requests_per_s: Array
+
+
+def _full(engine: Engine, load: Load, where: Layout, places: Array) -> _Full:
+    """A lane with `places` requests in flight at all times: some wait for their prompt or are in it, others decode."""
+    decoding = places
+    lane = steady_state(engine, load, where, decoding)
+    first, away = lane.own_prefill_s, lane.tpot_s * load.decode_steps
+    for _ in range(LOAD_ITERATIONS - 1):
+        share = lane.own_prefill_s / lane.prompts
+        away = lane.tpot_s * load.decode_steps
+        first = schweitzer_response_s(places, away, share) + lane.own_prefill_s - share
+        decoding = np.maximum(places * away / (first + away), LEAST)
+        lane = steady_state(engine, load, where, decoding)
+    return _Full(lane, decoding, first, places / (first + away))
+
+
+def _settled(engine: Engine, load: Load, where: Layout, full: _Full, lane_rate: Array) -> tuple[Steady, Array]:
+    """The batch at which a lane serves `lane_rate`, by Little's law over the decode phase."""
+    held = np.maximum(full.decoding * np.minimum(lane_rate / full.requests_per_s, 1.0), LEAST)
+    lane = full.lane
+    for _ in range(LOAD_ITERATIONS):
+        lane = steady_state(engine, load, where, held)
+        held = np.clip(lane_rate * lane.tpot_s * load.decode_steps, LEAST, np.maximum(full.decoding, LEAST))
+    return lane, held
+
+
+def _waits(load: Load, now: Steady, busy: Array, *, slots: Array, held: Array) -> tuple[Array, Array]:
     """Mean and p99 of the wait before a prompt starts: for a place in the batch, then for the prompts ahead."""
     stay = now.tpot_s * load.decode_steps
     full = np.minimum(held / slots, 1.0)
-    ahead = sakasegawa_wait_s(now.prompts, busy, own_prefill, load.arrival_cv2)
+    ahead = sakasegawa_wait_s(now.prompts, busy, now.own_prefill_s, load.arrival_cv2)
     place = np.where(stay > 0, sakasegawa_wait_s(slots, full, stay, load.arrival_cv2 + load.length_cv2), 0.0)
     behind = tail_wait_s(ahead, sakasegawa_wait_share(now.prompts, busy), QUANTILE)
     outside = tail_wait_s(place, sakasegawa_wait_share(slots, full), QUANTILE)
@@ -161,40 +205,34 @@ def _waits(
 def operate(
     engine: Engine, load: Load, where: Layout, batch: Array, *, rate_per_replica: Array | None
 ) -> dict[str, Array]:
-    """Latency and throughput of one replica that may hold `batch` sequences.
+    """Latency and throughput of one replica that may hold `batch` requests.
 
     With `rate_per_replica` (requests/s) the batch settles where it serves that rate; without, it stays full.
     """
-    limit = as_array(batch) / where.pp
-    full = steady_state(engine, load, where, limit)
-    capacity = where.pp / full.cycle_s
-    held, now, lane_rate = limit, full, 1.0 / full.cycle_s
+    places = as_array(batch) / where.pp
+    full = _full(engine, load, where, places)
+    now, held, lane_rate = full.lane, full.decoding, full.requests_per_s
+    first, first_p99, crowd = full.first_token_s, full.first_token_s, held
+    busy = np.minimum(lane_rate * now.own_prefill_s / now.prompts, 1.0)
     if rate_per_replica is not None:
-        lane_rate = np.minimum(rate_per_replica, capacity) / where.pp
-        held = limit * np.minimum(lane_rate * full.cycle_s, 1.0)
-        for _ in range(LOAD_ITERATIONS):
-            now = steady_state(engine, load, where, held)
-            held = np.minimum(lane_rate * now.tpot_s * load.decode_steps, limit)
-            held = np.maximum(held, 1e-6)
-    own_prefill = now.chunks * now.chunk_step_s
-    busy = np.minimum(lane_rate * own_prefill / where.dp, 1.0)
-    wait, wait_p99 = as_array(0.0), as_array(0.0)
-    crowd = held
-    if rate_per_replica is not None:
-        wait, wait_p99 = _waits(load, now, busy, own_prefill, slots=limit, held=held)
-        crowd = np.minimum(crowded_batch(held, P99_SIGMA), np.maximum(limit, held))
+        lane_rate = np.minimum(rate_per_replica / where.pp, full.requests_per_s)
+        now, held = _settled(engine, load, where, full, lane_rate)
+        busy = np.minimum(lane_rate * now.own_prefill_s / now.prompts, 1.0)
+        wait, wait_p99 = _waits(load, now, busy, slots=places, held=held)
+        crowd = np.minimum(crowded_batch(held, P99_SIGMA), np.maximum(places, held))
+        first = now.own_prefill_s + wait
+        first_p99 = now.own_prefill_s + wait_p99
     slow = steady_state(engine, load, where, crowd)
+    half_step = now.decode.expected_s / 2
     tpot_p99 = slow.decode.expected_s + (now.tpot_s - now.decode.expected_s)
-    first = own_prefill + now.decode.expected_s / 2
-    ttft_p99 = slow.chunks * slow.chunk_step_s + now.decode.expected_s + wait_p99
     return {
-        "capacity_requests_per_s": capacity,
+        "capacity_requests_per_s": where.pp * full.requests_per_s,
         "requests_per_s": lane_rate * where.pp,
         "running_batch": held * where.pp,
         "decode_step_s": now.decode.expected_s,
         "decode_lower_bound_s": now.decode.lower_bound_s,
-        "ttft_s": first + wait,
-        "ttft_p99_s": np.maximum(ttft_p99, first + wait),
+        "ttft_s": first + half_step,
+        "ttft_p99_s": np.maximum(first_p99, first) + 2 * half_step,
         "tpot_s": now.tpot_s,
         "tpot_p99_s": np.maximum(tpot_p99, now.tpot_s),
         "prefill_share": busy,

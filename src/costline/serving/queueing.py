@@ -118,6 +118,32 @@ def sakasegawa_wait_s(servers: Numeric, utilization: Numeric, service_s: Numeric
     return np.where(rho < 1, wait, np.inf)
 
 
+def schweitzer_response_s(customers: Numeric, think_s: Numeric, service_s: Numeric) -> Array:
+    """Mean time at the one queue of a closed system, waiting and service, for customers who come back after thinking.
+
+    Equation
+        R = (k + sqrt(k² + 4 s Z)) / 2,  k = n s - Z
+
+    Parameters
+        customers  n  [1]  array  >= 1
+        think_s    Z  [s]  array  >= 0, away from the queue
+        service_s  s  [s]  array  >= 0
+
+    Returns
+        R  [s]  array; s for one customer, n s without thinking
+
+    Holds when  an arrival sees (n - 1) / n of the mean queue (the approximation that closes mean value analysis).
+    Source      [schweitzer-1979]
+    Raises      nothing
+
+    >>> float(schweitzer_response_s(1, 5.0, 2.0)), float(schweitzer_response_s(10, 0.0, 2.0))
+    (2.0, 20.0)
+    """
+    s, think = as_array(service_s), as_array(think_s)
+    k = as_array(customers) * s - think
+    return (k + np.sqrt(k * k + 4 * s * think)) / 2
+
+
 def tail_wait_s(mean_wait_s: Numeric, wait_share: Numeric, quantile: float) -> Array:
     """Quantile of a wait whose tail is exponential.
 
