@@ -79,7 +79,8 @@ def sakasegawa_wait_share(servers: Numeric, utilization: Numeric) -> Array:
     Returns
         P  [1]  array; 1 where rho >= 1, rho for one server
 
-    Holds when  M/M/c; within a few per cent of Erlang C for loads above one half.
+    Holds when  M/M/c, to 0.05 of Erlang C up to 512 servers. Errs high: at most 2 % below it, but a multiple of a share
+                that is small anyway (32 servers: 1.03 times at rho = 0.9, 2.1 at 0.7, where 3 % wait).
     Source      [sakasegawa-1977]
     Raises      nothing
 
@@ -105,7 +106,7 @@ def sakasegawa_wait_s(servers: Numeric, utilization: Numeric, service_s: Numeric
     Returns
         W  [s]  array; inf where rho >= 1
 
-    Holds when  load is moderate to heavy; M/M/c for cv2_sum = 2.
+    Holds when  load is heavy, see `sakasegawa_wait_share`; M/M/c for cv2_sum = 2.
     Source      [sakasegawa-1977]; [allen-1990]
     Raises      nothing
 
