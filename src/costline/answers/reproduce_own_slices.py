@@ -47,6 +47,12 @@ class _Slice:
         one = kv_bytes_per_sequence(self.case.model, context, self.case.formats.kv, tp=self.where.tp)
         return self.chips * float(one)
 
+    @property
+    def repeated(self) -> str:
+        """Says so where several chips hold the same KV head."""
+        copies = self.cache_bytes / _Slice(self.number_format, 1).cache_bytes
+        return f"; each KV head lies on {copies:.0f} chips" if copies > 1 else ""
+
     def room_bytes(self, calibration: str) -> float:
         """Memory of all chips beside the weights: all there is, or what the engine gives to the cache."""
         one = self.case.bare_bytes(self.where) if calibration == DATASHEET else self.case.pool_bytes(self.where)
@@ -71,11 +77,9 @@ class _Slice:
     def memory_why(self) -> str:
         """What differs in the count of memory."""
         case, engine = self.case, self.case.site.engine
-        copies = self.cache_bytes / _Slice(self.number_format, 1).cache_bytes
-        again = f"; each KV head lies on {copies:.0f} chips" if copies > 1 else ""
         return (
             f"a chip has {case.site.chip.visible_memory_bytes / GIB:.0f} GiB, not 16 GB; "
-            f"{parameters(case.model).total / GIGA:.2f}e9 parameters, not 70e9{again}; calibrated: the engine uses "
+            f"{parameters(case.model).total / GIGA:.2f}e9 parameters, not 70e9{self.repeated}; calibrated: the engine uses "
             f"{PERCENT * engine.memory_fraction:.0f} % less {engine.reserve_parallel_bytes / GIB:.0f} GiB a chip, "
             "a reserve fitted on GPUs"
         )
@@ -87,7 +91,7 @@ class _Slice:
         fits = [self.most(name) for name in (DATASHEET, CALIBRATED)]
         total = significant(sum(step.values()) / MILLI)
         return (
-            f"batch {batch:,.0f} on {self.chips} chips: {total} ms ({in_ms(step)}){self.case.caveat}; "
+            f"batch {batch:,.0f} on {self.chips} chips: {total} ms ({in_ms(step)}){self.repeated}{self.case.caveat}; "
             f"{fits[0]:,.0f} sequences fit in all memory, {fits[1]:,.0f} beside the engine's reserve"
         )
 

@@ -65,7 +65,7 @@ def figure_3() -> FigureData:
         "DeepSeek-V3": "DeepSeek_V3",
         "Mixtral 8x22B": "Mixtral_8x22B",
     }
-    note = "the Llama curves are labelled 8-bit in print but come from 16-bit weights"
+    note = "The Llama curves are labelled 8-bit in print but come from 16-bit weights"
     return _figure(
         3,
         "Speed and cost without speculative decoding, H100",
@@ -115,7 +115,7 @@ def _by_context(number: int, label: str, model: str, note: str = "") -> FigureDa
         _series(name, frontier(model, "H100", _SMALL_CACHE_DRAFT, context=context))
         for name, context in (("short context", _SHORT), ("100K context", _LONG))
     ]
-    title = f"Speed and cost of {label} by context length, with speculative decoding, H100"
+    title = f"Speed and cost of {label} by context length, with speculation, H100"
     return _figure(number, title, series, note)
 
 
@@ -127,7 +127,7 @@ def figure_9() -> FigureData:
 def figure_10() -> FigureData:
     """DeepSeek-V3 at short and long contexts, drafted by a multi-query Llama 3 8B."""
     note = (
-        "the text reads six times cheaper than Mistral Large 2 from this figure; the model gives 2.5 times with "
+        "The text reads six times cheaper than Mistral Large 2 from this figure; the model gives 2.5 times with "
         "speculation, as drawn, and six without"
     )
     return _by_context(10, "DeepSeek-V3", "DeepSeek_V3", note)
