@@ -115,7 +115,7 @@ def format_seconds(value: float) -> str:
 def format_bytes(value: float) -> str:
     """Bytes in decimal units.
 
-    >>> format_bytes(70.55e9), format_bytes(163840)
+    >>> format_bytes(70_553_706_496), format_bytes(163840)
     ('70.6 GB', '164 kB')
     """
     for factor, unit in ((TERA, "TB"), (GIGA, "GB"), (MEGA, "MB"), (KILO, "kB")):
