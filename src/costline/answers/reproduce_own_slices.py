@@ -79,8 +79,8 @@ class _Slice:
         case, engine = self.case, self.case.site.engine
         return (
             f"a chip has {case.site.chip.visible_memory_bytes / GIB:.0f} GiB, not 16 GB; "
-            f"{parameters(case.model).total / GIGA:.2f}e9 parameters, not 70e9{self.repeated}; calibrated: the engine uses "
-            f"{PERCENT * engine.memory_fraction:.0f} % less {engine.reserve_parallel_bytes / GIB:.0f} GiB a chip, "
+            f"{parameters(case.model).total / GIGA:.2f}e9 parameters, not 70e9{self.repeated}; "
+            f"calibrated: the engine uses {PERCENT * engine.memory_fraction:.0f} % less {engine.reserve_parallel_bytes / GIB:.0f} GiB a chip, "
             "a reserve fitted on GPUs"
         )
 

@@ -16,7 +16,9 @@ Owns = Mapping[tuple[str, str], Own]
 _VERDICTS = {(True, True): "matches", (False, False): "differs, known", (False, True): "DIFFERS"}
 """By whether it matches and whether it should."""
 _AFTER_ALL = "MATCHES, not expected"
-_LARGEST_OWN = ("datasheet", "calibrated")
+_LARGEST_PLAIN = MEGA
+_LEFT = ("row", "column", "published", "computed", "error", "verdict")
+_OWN = ("datasheet", "calibrated")
 _HEADINGS = {"datasheet": "own, datasheet", "calibrated": "own, calibrated"}
 _WHY = (Column("row", "row"), Column("column", "column"), Column("why", "why costline's own number differs"))
 _CSV = (
