@@ -77,11 +77,13 @@ class _Slice:
     def memory_why(self) -> str:
         """What differs in the count of memory."""
         case, engine = self.case, self.case.site.engine
+        chip_gib, reserve_gib = (
+            size / GIB for size in (case.site.chip.visible_memory_bytes, engine.reserve_parallel_bytes)
+        )
         return (
-            f"a chip has {case.site.chip.visible_memory_bytes / GIB:.0f} GiB, not 16 GB; "
-            f"{parameters(case.model).total / GIGA:.2f}e9 parameters, not 70e9{self.repeated}; "
-            f"calibrated: the engine uses {PERCENT * engine.memory_fraction:.0f} % less {engine.reserve_parallel_bytes / GIB:.0f} GiB a chip, "
-            "a reserve fitted on GPUs"
+            f"a chip has {chip_gib:.0f} GiB, not 16 GB; {parameters(case.model).total / GIGA:.2f}e9 parameters, not "
+            f"70e9{self.repeated}; calibrated: the engine uses {PERCENT * engine.memory_fraction:.0f} % less "
+            f"{reserve_gib:.0f} GiB a chip, a reserve fitted on GPUs"
         )
 
     def step_why(self, batch: float) -> str:
