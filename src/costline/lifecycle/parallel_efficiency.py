@@ -87,6 +87,31 @@ def tensor_parallel_bytes(
     return as_array(passes) * layers * 2 * (degree - 1) / degree * 2 * as_array(tokens) * hidden
 
 
+def mixed_kernel_share(matrix_share: Numeric, attention_share: Numeric, attention_work: Numeric) -> Array:
+    """Share of the peak that a layer's kernels sustain together.
+
+    Equation
+        κ = 1 / ((1 - a) / κ_m + a / κ_a)
+
+    Parameters
+        matrix_share     κ_m  [1]  array  in (0, 1], of the peak that large matrix products sustain
+        attention_share  κ_a  [1]  array  in (0, 1], that attention sustains
+        attention_work   a    [1]  array  in [0, 1], share of the FLOP that is attention scores
+
+    Returns
+        κ  [1]  array
+
+    Holds when  kernels follow one another; norms, activations and the optimiser take no time.
+    Source      [derived]
+    Raises      nothing
+
+    >>> float(mixed_kernel_share(0.8, 0.4, 0.0)), round(float(mixed_kernel_share(0.8, 0.4, 0.5)), 3)
+    (0.8, 0.533)
+    """
+    work = as_array(attention_work)
+    return 1 / ((1 - work) / matrix_share + work / attention_share)
+
+
 def training_mfu(
     kernel_share: Numeric, *, bubble: Numeric = 0.0, exposed: Numeric = 0.0, recomputed: Numeric = 0.0
 ) -> Array:
