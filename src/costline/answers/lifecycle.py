@@ -150,9 +150,9 @@ def _alternatives(
 
 def _along_life(tokens: float, served: Mapping[str, Any]) -> float | None:
     """Tokens of the life whose serving costs what so many cost in the first year; None if that is beyond it."""
-    paid = np.cumsum(served["usd_by_year"])
+    paid = as_array(np.cumsum(as_array(served["usd_by_year"])))
     usd = tokens / MEGA * served["usd_per_mtok"]
-    return float(np.interp(usd, paid, served["output_tokens_by_year"])) if usd <= paid[-1] else None
+    return float(np.interp(usd, paid, as_array(served["output_tokens_by_year"]))) if usd <= paid[-1] else None
 
 
 def _alternative(

@@ -240,6 +240,19 @@ def reproduce(names: tuple[str, ...], own: bool, as_json: bool, folder: str | No
         sys.exit(1)
 
 
+@cli.command()
+@click.argument("scenario")
+@_shared
+def lifecycle(scenario: str, as_json: bool, folder: str | None, sources: bool) -> None:
+    """Cost of training and serving a model over its life; SCENARIO is a YAML file such as lifecycle-70b.yml.
+
+    Says when serving has cost as much as training, and what another size at the same loss would cost.
+    """
+    from costline.answers.lifecycle import lifecycle as answer
+
+    _show(answer(scenario), as_json=as_json, folder=folder, sources=sources)
+
+
 def main() -> None:
     """Entry point: every expected failure is one line on stderr and an exit code."""
     try:
