@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from costline.answers.read_scenario import validate
 from costline.answers.scenario import Scenario
 from costline.errors import CostlineError
 
@@ -54,4 +55,4 @@ def _changed(scenario: Scenario, change: Mapping[str, Mapping[str, Any]]) -> Sce
     given = scenario.model_dump()
     for block, values in change.items():
         given[block] = {**given[block], **values}
-    return Scenario.model_validate(given)
+    return validate(given)
