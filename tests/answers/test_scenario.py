@@ -32,7 +32,7 @@ def test_the_smallest_scenario_is_a_model_and_a_workload():
 
 
 def test_a_scenario_survives_its_own_dump():
-    asked = read_scenario(SMALLEST, slo={"ttft_p99_ms": 500}, system={"accelerator": "h100, b200".split(", ")})
+    asked = read_scenario(SMALLEST, slo={"ttft_p99_ms": 500}, system={"accelerator": ["h100", "b200"]})
     assert read_scenario(asked.model_dump()) == asked
     assert Scenario.model_validate_json(asked.model_dump_json()) == asked
 
@@ -123,16 +123,23 @@ KEYS = st.sampled_from(
 DOCUMENTS = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=20
 )
-BLOCKS = st.fixed_dictionaries({}, optional={name: DOCUMENTS for name in Scenario.model_fields})
+BLOCKS = st.fixed_dictionaries({}, optional=dict.fromkeys(Scenario.model_fields, DOCUMENTS))
+
+
+def refusal(document: dict[str, Any]) -> str:
+    """Why the document is refused; nothing where it is not."""
+    try:
+        read_scenario(document)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 @given(BLOCKS)
 def test_any_mapping_is_read_or_refused_in_one_line(document: dict[str, Any]):
-    try:
-        read_scenario(document)
-    except InputError as error:
-        assert "\n" not in str(error)
-        assert len(str(error)) < 400
+    said = refusal(document)
+    assert "\n" not in said
+    assert len(said) < 400
 
 
 @given(
