@@ -38,8 +38,11 @@ def launches() -> tuple[PricePoint, ...]:
 def history(model: str, provider: str | None = None) -> tuple[PricePoint, ...]:
     """Every known list price of a model at one provider, oldest first; each point is a change.
 
-    A price whose first day is unknown comes first, with an empty date.
+    A price whose first day is unknown comes first, with an empty date. A model that is no longer sold has the
+    prices of its launch.
     """
+    if gone := withdrawn(model, provider):
+        return _changes(gone)
     dated = api_prices.cards(model, provider)
     seller, id = dated[-1].provider, dated[-1].model
     own = [point for point in launches() if (point.provider, point.model) == (seller, id)]
@@ -48,6 +51,15 @@ def history(model: str, provider: str | None = None) -> tuple[PricePoint, ...]:
     known = {_prices(point) for point in own}
     points = [*own, *(point for point in listed if point.date or _prices(point) not in known)]
     return _changes(sorted(points, key=lambda point: point.date))
+
+
+def withdrawn(model: str, provider: str | None = None) -> tuple[PricePoint, ...]:
+    """Launch prices of a model that nobody lists any more; empty for one that is sold or was never known."""
+    known = tuple(one for one in launches() if one.model == model and provider in (None, one.provider))
+    try:
+        return () if known and api_prices.find(model, provider or known[0].provider) else known
+    except UnknownIdError:
+        return known
 
 
 def levels() -> tuple[str, ...]:
@@ -62,10 +74,7 @@ def history_of_level(level: str) -> tuple[PricePoint, ...]:
     points: list[PricePoint] = []
     for launch in launches():
         if level in launch.reaches:
-            try:
-                points += [point for point in history(launch.model, launch.provider) if point.date]
-            except UnknownIdError:  # no longer sold: its launch is all that is known
-                points.append(launch)
+            points += [point for point in history(launch.model, launch.provider) if point.date]
     return tuple(sorted(dict.fromkeys(points), key=lambda point: point.date))
 
 

@@ -108,6 +108,8 @@ def normal(name: str) -> str:
     >>> normal("meta-llama/Llama-3.3-70B-Instruct"), normal("meta.llama3-3-70b-instruct-v1:0")
     ('llama3370b', 'llama3370b')
     """
+    if name.startswith("~"):  # a name that follows the newest model is no model's name
+        return name
     bare = _SOLD_BY.sub("", name.lower().rsplit("/", 1)[-1])
     return re.sub(r"[^a-z0-9:]+", "", _SERVED_AS.sub("", bare))
 

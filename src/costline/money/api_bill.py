@@ -70,6 +70,12 @@ class Bill:
             lines = tuple(Line(what, tokens, price, usd) for (what, price), (tokens, usd) in amounts.items())
             return Bill(lines, self.total_usd + other.total_usd)
 
+    @property
+    def usd_per_mtok(self) -> float | None:
+        """Mean price of a million tokens, input and output together; None for a bill without tokens."""
+        tokens = sum((line.tokens for line in self.lines), Decimal(0))
+        return float(self.total_usd * _MTOK / tokens) if tokens else None
+
     def usd_of(self, *whats: str) -> Decimal:
         """What the named components cost together."""
         with localcontext(_EXACT):
@@ -147,16 +153,17 @@ def workload_bill(rates: Rates, workload: Iterable[tuple[Usage, int]], discount:
         return Bill(tuple(lines), sum((line.usd for line in lines), Decimal(0)))
 
 
-def request_bill(rates: Rates, usage: Usage, requests: int = 1) -> Bill:
+def request_bill(rates: Rates, usage: Usage, requests: int = 1, discount: Decimal = Decimal(0)) -> Bill:
     """Bill of equal requests.
 
     Equation
-        C = m sum_leaf n_leaf p_leaf(S) / 10^6
+        C = (1 - d) m sum_leaf n_leaf p_leaf(S) / 10^6
 
     Parameters
         rates     p  record  prices by kind and context
         usage     n  record  tokens of one request
         requests  m  [request]  number  >= 0
+        discount  d  [1]  number  in [0, 1], off the whole bill
 
     Returns
         C  record, [USD]: components and total
@@ -169,4 +176,4 @@ def request_bill(rates: Rates, usage: Usage, requests: int = 1) -> Bill:
     >>> request_bill(flat_rates(60, 120), Usage(30_000, 2_000)).total_usd
     Decimal('2.04')
     """
-    return workload_bill(rates, [(usage, requests)])
+    return workload_bill(rates, [(usage, requests)], discount)

@@ -46,7 +46,7 @@ def indifferent_input_per_output(
         other_output_usd_per_mtok  p'_o  [USD/Mtok]  array  >= 0
 
     Returns
-        ρ  [1]  array; NaN where one card is the cheaper at every ratio, or both are alike
+        ρ  [1]  array, > 0; NaN where one card costs no more at any ratio
 
     Holds when  neither card has steps that the workload crosses; above ρ the card with the cheaper input wins.
     Source      [derived]
@@ -61,7 +61,7 @@ def indifferent_input_per_output(
         raise DomainError(f"prices={prices} must not be negative; give list prices")
     run = other_in - own_in
     ratio = (own_out - other_out) / np.where(run != 0, run, np.nan)
-    return np.where(ratio >= 0, ratio, np.nan)
+    return np.where(ratio > 0, ratio, np.nan)
 
 
 def migration(
