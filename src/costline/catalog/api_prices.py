@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["all_cards", "at_hour", "card", "cards", "find", "normal", "sellers", "snapshot"]
 
 _SERVED_AS = re.compile(
-    r"[-_](instruct|it|turbo|versatile|fast|fp8|bf16|hf|chat|reference|maas|v1:0|latest)(?=[-_:]|$)"
+    r"[-_](instruct[-_]turbo|fp8[-_]fast|instruct|it|versatile|fp8|bf16|hf|reference|maas|v1:0|latest)(?=[-_:]|$)"
 )
 _SOLD_BY = re.compile(r"^(databricks-|us\.|global\.|eu\.)*(meta[-.](?=llama))?")
 
@@ -97,7 +97,7 @@ def find(model: str, provider: str | None = None) -> tuple[Provider, ModelInfo]:
     named = providers().get(head.lower())
     makers = [one for one in providers().values() if one.model_match and one.model_match.is_match(model.lower())]
     for seller, name in ([(named, tail)] if named and tail else []) + [(maker, model) for maker in makers]:
-        if found := seller.find_model(name):
+        if found := _model_of(seller, name):
             return seller, found
     return _sold_by_one(model)
 

@@ -305,7 +305,7 @@ def _token_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @_token_options
 @click.option("--service", default="standard", show_default=True, help="standard, batch, flex, priority or fast.")
-@click.option("--discount", default="0", show_default=True, metavar="SHARE", help="Share that a contract takes off the bill.")
+@click.option("--discount", default="0", show_default=True, metavar="SHARE", help="Share off the bill by contract.")
 @click.option("--provider", help="Provider of the API; default = the maker. A MODEL may also be PROVIDER/MODEL.")
 @click.option("--as-of", metavar="DAY", help="Prices of that day, such as 2024-06-01; default = today.")
 @click.option("--at", metavar="HH:MM", help="Time of day, UTC, for models with peak hours; default = their dearest.")
