@@ -52,9 +52,9 @@ def test_exceptions_are_one_family():
     ("ask", "wrong"),
     [
         (lambda: costline.estimate("nope"), InputError),
-        (lambda: costline.estimate(), InputError),
+        (costline.estimate, InputError),
         (lambda: costline.estimate("llama-3.1-8b", price=float("nan")), InputError),
-        (lambda: costline.plan(), InputError),
+        (costline.plan, InputError),
         (lambda: costline.plan({"modle": 1}), InputError),
         (lambda: costline.plan("nowhere.yml"), InputError),
         (lambda: costline.plan(ROOT / "examples" / "code-8b.yml", top=0), InputError),

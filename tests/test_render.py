@@ -124,7 +124,7 @@ VALUES = st.recursive(
 def test_json_is_json_and_steady(value: Any):
     text = json_text(value)
     assert json_text(value) == text
-    assert json.loads(text, parse_constant=lambda name: pytest.fail(name)) == plain(value)
+    assert json.loads(text, parse_constant=pytest.fail) == plain(value)
 
 
 # Files
@@ -144,6 +144,6 @@ def test_all_files_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "x.txt").write_text("old", encoding="utf-8")
     with monkeypatch.context() as patch:
         patch.setattr("os.chmod", full)
-        with pytest.raises(InputError, match="--to .* cannot be written .No space left on device.; choose another"):
+        with pytest.raises(InputError, match=r"--to .* cannot be written .No space left on device.; choose another"):
             write_files(tmp_path, {"x.txt": "new", "y.txt": "new"}, option="--to")
     assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [("x.txt", "old")]
