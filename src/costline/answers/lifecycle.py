@@ -152,7 +152,9 @@ def _along_life(tokens: float, served: Mapping[str, Any]) -> float | None:
     """Tokens of the life whose serving costs what so many cost in the first year; None if that is beyond it."""
     paid = as_array(np.cumsum(as_array(served["usd_by_year"])))
     usd = tokens / MEGA * served["usd_per_mtok"]
-    return float(np.interp(usd, paid, as_array(served["output_tokens_by_year"]))) if usd <= paid[-1] else None
+    if usd > paid[-1]:
+        return None
+    return float(cast(Any, np.interp(usd, paid, as_array(served["output_tokens_by_year"]))))
 
 
 def _alternative(
