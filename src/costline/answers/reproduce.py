@@ -45,7 +45,7 @@ def reproduce(names: str | Sequence[str] = (), *, figures: bool = False, own: bo
     """
     tables, drawn = _chosen([names] if isinstance(names, str) else names, figures)
     computed = [(home, compute()) for home, compute in tables]
-    owns = {table.name: _in_units(table, own_cells(table)) for _, table in computed if own}
+    owns = {table.name: own_in_units(table) for _, table in computed if own}
     rows = [_table_data(home, table, owns.get(table.name)) for home, table in computed]
     pictures = [compute() for compute in drawn]
     surprises = [_surprise(table, cell) for _, table in computed for cell in table.surprises]
@@ -95,14 +95,14 @@ def _module(publication: str) -> ModuleType:
     return import_module(f"costline.published.{PUBLICATIONS[publication][0]}")
 
 
-def _tables(publication: str) -> Tables:
+def tables_of(publication: str) -> Tables:
     """What gives each table of a publication; those that take long are computed when called."""
     module = _module(publication)
     lazy: Tables | None = getattr(module, "TABLES", None)
     return {table.name: lambda table=table: table for table in module.tables()} if lazy is None else lazy
 
 
-def _figures(publication: str) -> Figures:
+def figures_of(publication: str) -> Figures:
     module = _module(publication)
     lazy: Figures | None = getattr(module, "FIGURES", None)
     return {one.name: lambda one=one: one for one in module.figures()} if lazy is None else lazy
@@ -118,8 +118,8 @@ def _chosen(
         home = next((key for key in PUBLICATIONS if f"{name}-".startswith(f"{key}-")), None)
         if home is None:
             raise UnknownIdError("publication, table or figure", name, _names())
-        known = _tables(home)
-        pictures: Figures = _figures(home) if figures or name != home else {}
+        known = tables_of(home)
+        pictures: Figures = figures_of(home) if figures or name != home else {}
         if name not in (home, *known, *pictures):
             raise UnknownIdError("publication, table or figure", name, _names())
         tables |= {key: (home, compute) for key, compute in known.items() if name in (home, key)}
@@ -129,14 +129,14 @@ def _chosen(
 
 def _names() -> Iterable[str]:
     for publication in PUBLICATIONS:
-        yield from (publication, *_tables(publication), *_figures(publication))
+        yield from (publication, *tables_of(publication), *figures_of(publication))
 
 
 # What is answered
 
 
-def _in_units(table: Table, owns: Owns) -> Owns:
-    """Own numbers in the units of their cells."""
+def own_in_units(table: Table) -> Owns:
+    """Costline's own numbers for the cells of a table, in the units of the cells."""
     scales = {(cell.row, cell.column): UNIT_SCALE.get(cell.unit, 1) for cell in table.cells}
 
     def scaled(value: float | None, place: tuple[str, str]) -> float | None:
@@ -144,7 +144,7 @@ def _in_units(table: Table, owns: Owns) -> Owns:
 
     return {
         place: replace(own, datasheet=scaled(own.datasheet, place), calibrated=scaled(own.calibrated, place))
-        for place, own in owns.items()
+        for place, own in own_cells(table).items()
     }
 
 

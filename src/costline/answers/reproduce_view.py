@@ -41,8 +41,8 @@ def computed_text(cell: Cell) -> str:
     """The computed number with two digits more; with four where it would seem to match and does not."""
     shown = cell.decimals + 2
     if not cell.matches and math.isfinite(cell.computed):
-        seems = round(round(cell.computed, shown), cell.decimals) == round(cell.published, cell.decimals)
-        shown += 2 if seems else 0
+        apart = abs(round(cell.computed, shown) - cell.published)
+        shown += 2 if apart <= 0.5 * 10.0**-cell.decimals else 0
     return _fixed(cell.computed, shown)
 
 
