@@ -19,7 +19,8 @@ from costline.answers.lifecycle_scenario import LifecycleScenario, read_lifecycl
 from costline.answers.lifecycle_service import compressed, service, service_flows
 from costline.answers.lifecycle_sources import lifecycle_sources
 from costline.answers.lifecycle_training import training_run
-from costline.answers.lifecycle_view import charts, summary, tables
+from costline.answers.lifecycle_view import charts, tables
+from costline.answers.lifecycle_words import summary
 from costline.architecture.weights import parameters
 from costline.catalog.records import Model
 from costline.errors import InputError

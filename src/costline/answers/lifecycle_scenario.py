@@ -38,7 +38,7 @@ class TrainingBlock(ScenarioBlock):
     )
     micro_batch: Degree = Field(default=1, description="sequences that a replica takes at once")
     accelerator: str = Field(default="h100-sxm", description="accelerator id or name")
-    accelerators: Annotated[int, Field(ge=1, le=2**24)] = Field(default=1024, description="accelerators of the run")
+    accelerators: Annotated[int, Field(ge=1, le=2**24)] = Field(default=2**10, description="accelerators of the run")
     tp: Degree = Field(default=8, description="tensor parallel degree")
     pp: Degree = Field(default=1, description="pipeline stages")
     interleave: Degree = Field(default=1, description="chunks of layers on each stage")

@@ -1,21 +1,17 @@
-"""Tables, charts and words about a model's life: layout only, every number is in the data."""
+"""Tables and charts about a model's life: layout only, every number is in the data."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from costline.answers.choices import Price
-from costline.catalog import find
+from costline.answers.lifecycle_words import price_text, serving_text
 from costline.catalog.records import Model
 from costline.figures_chart import Axis, Chart, Marker, Series
-from costline.money.price import STALE_DAYS, price_age_days
-from costline.quantities import PERCENT, format_bytes, format_count, significant
+from costline.quantities import PERCENT, format_bytes, format_count
 from costline.render import Column, Table
-
-SMALLEST_SAVING = 0.005
-"""Below half a per cent another size is no advice."""
 
 _ALTERNATIVES = (
     Column("name", "model"),
@@ -83,80 +79,14 @@ def _life(data: Mapping[str, Any], price: Price, today: datetime.date) -> list[d
         "time": f"{train['days']:,.0f} days on {train['accelerators']:,} (dp {train['dp']}, tp {train['tp']}, "
         f"pp {train['pp']})",
         "memory of a device": f"{states}{kept}; {fits}",
-        "price in training": _price_text(price, train["accelerator"], today),
+        "price in training": price_text(price, train["accelerator"], today),
         "final run": f"${train['final_run_usd']:,.0f}",
         "with research": f"${train['usd']:,.0f} ({train['research_multiplier']:g}×)",
-        "serving": _serving_text(serve, today),
+        "serving": serving_text(serve, today),
         "served": f"{format_count(serve['output_tokens'])} answer tokens in {serve['years']} years",
         "serving bill": f"${serve['usd']:,.0f} (${serve['present_usd']:,.0f} today)",
     }
     return [{"what": name, "value": value} for name, value in pairs.items()]
-
-
-def _price_text(price: Price, chip: str, today: datetime.date) -> str:
-    if price.offer is None:
-        return f"${price.usd_per_hour:g} per {chip}-hour, as given"
-    offer = price.offer
-    age = price_age_days(offer.date, today)
-    stale = f" — {age} days old, check it" if age is not None and age > STALE_DAYS else ""
-    return f"${price.usd_per_hour:g} per {chip}-hour, {offer.provider} {offer.term} of {offer.date}{stale}"
-
-
-def _serving_text(serve: Mapping[str, Any], today: datetime.date) -> str:
-    unit = f"${significant(serve['usd_per_mtok'])} per million answer tokens"
-    plan = serve["deployment"]
-    if plan is None:
-        return f"{unit}, assumed"
-    named = plan["price_source"]
-    price = Price(plan["price_usd_per_accelerator_hour"], None if named == "given" else find.offer(named))
-    rent = _price_text(price, plan["accelerator"], today)
-    return f"{unit}: {plan['layout']} on {plan['accelerator']}, {plan['weights']}, at {rent}"
-
-
-def summary(model: Model, data: Mapping[str, Any], price: Price, today: datetime.date) -> str:
-    """The four answers, one line each, then the prices and what they hang on."""
-    train, serve, cross = data["training"], data["serving"], data["crossover"]
-    lines = [
-        f"Train: {model.name} on {format_count(train['tokens'])} tokens costs ${train['usd']:,.0f}: "
-        f"{train['accelerator_hours']:,.0f} {train['accelerator']}-hours at {train['mfu'] * PERCENT:.0f} % "
-        f"utilisation ({train['mfu_source']}), {train['days']:,.0f} days on {train['accelerators']:,}.",
-        f"Serve: {format_count(serve['output_tokens'])} answer tokens over {serve['years']} years cost "
-        f"${serve['usd']:,.0f}, {_serving_text(serve, today)}.",
-        _crossover_line(cross),
-        _size_line(data["alternatives"]),
-        f"Price in training: {_price_text(price, train['accelerator'], today)}.",
-    ]
-    origins = {"utilisation": train["mfu_source"], "cost of serving": serve["usd_per_mtok_source"]}
-    assumed = [name for name, origin in origins.items() if origin == "assumed"]
-    if assumed:
-        lines.append(f"Assumed, not computed: {', '.join(assumed)}.")
-    return "\n".join(lines)
-
-
-def _crossover_line(cross: Mapping[str, Any]) -> str:
-    tokens = format_count(cross["output_tokens_over_life"] or cross["output_tokens"])
-    if not cross["reached"]:
-        share = cross["serving_over_training"]
-        part = f": the years asked reach {share * PERCENT:.0f} % of it" if share is not None else ""
-        return f"Crossover: serving costs as much as training after {tokens} answer tokens{part}."
-    return (
-        f"Crossover: serving has cost as much as training after {tokens} answer tokens, {cross['years']:.2f} years in; "
-        f"over the whole life it costs {significant(cross['serving_over_training'])} times as much."
-    )
-
-
-def _size_line(rows: Sequence[Mapping[str, Any]]) -> str:
-    asked, best = rows[0], rows[2]
-    saved = 1 - best["present_usd"] / asked["present_usd"]
-    if saved < SMALLEST_SAVING:
-        return "Size: no other size at the same loss would cost less over the life."
-    side = "smaller" if best["parameters"] < asked["parameters"] else "larger"
-    longer = "longer" if best["training_tokens"] > asked["training_tokens"] else "shorter"
-    return (
-        f"Size: at the same loss a {side} model trained {longer}, {format_count(best['parameters'])} parameters on "
-        f"{format_count(best['training_tokens'])} tokens, would cost ${best['training_usd']:,.0f} to train and "
-        f"${best['serving_usd']:,.0f} to serve: {saved * PERCENT:.0f} % less in today's money."
-    )
 
 
 def charts(model: Model, data: Mapping[str, Any]) -> dict[str, Chart]:
