@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from costline.answers.prices_view import PRICE_COLUMNS, dated
@@ -59,7 +60,7 @@ def summary(data: Mapping[str, Any]) -> str:
         lines.append(
             f"At the level of {level['level']}, input fell from ${significant(first['input_usd_per_mtok'])} "
             f"({first['date']}) to ${cheapest} per Mtok: {_rate(level['decline_per_year'])} over "
-            f"{significant(level['years'], 2)} years."
+            f"{significant(level['years'], 2)} years; models without a stated level are left out: at least so fast."
         )
     return "\n".join(lines)
 
@@ -73,7 +74,7 @@ def _rate(share: float) -> str:
     """A rate of decline; a rise says so."""
     if abs(share) < 0.5 / PERCENT:
         return "unchanged"
-    return f"{'−' if share >= 0 else '+'}{significant(abs(share) * PERCENT, 2)} % a year"
+    return f"{'-' if share >= 0 else '+'}{significant(abs(share) * PERCENT, 2)} % a year"
 
 
 def charts(data: Mapping[str, Any]) -> dict[str, Chart]:
@@ -83,7 +84,8 @@ def charts(data: Mapping[str, Any]) -> dict[str, Chart]:
     end = data["data"]["date"]
     if known:
         series = [_steps(kind, known, f"{kind}_usd_per_mtok", end) for kind in ("input", "output")]
-        drawn["price_history"] = _chart(f"List price of {data['model']} at {data['provider']}", known, series, data)
+        title = f"List price of {data['model']} at {data['provider']}"
+        drawn["price_history"] = replace(_chart(title, known, series, data), note=summary(data).splitlines()[0])
     for level in data["levels"][-1:]:
         series = [_models(level), _steps("cheapest so far", level["points"], "cheapest_input_usd_per_mtok", end)]
         title = f"Input price of models at the level of {level['level']} or above"

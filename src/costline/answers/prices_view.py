@@ -12,7 +12,7 @@ from typing import Any
 from costline.figures_chart import Axis, Chart, Series
 from costline.money.price import STALE_DAYS
 from costline.quantities import significant
-from costline.render import Column, Table
+from costline.render import Column, Table, written
 
 PRICE_COLUMNS = (
     Column("input_usd_per_mtok", "input $/Mtok", "number"),
@@ -118,7 +118,7 @@ def bill_summary(data: Mapping[str, Any]) -> str:
     """The cheapest, and what the choice hangs on."""
     bills = data["bills"]
     best = min(bills, key=lambda row: row["total_usd"])
-    lines = [f"Cheapest: {best['model']} at {best['provider']}, ${best['total_usd']:,.2f}."]
+    lines = [f"Cheapest: {best['model']} at {best['provider']}, {written(float(best['total_usd']), 'usd')}."]
     for row in bills[1:]:
         ratio = row["same_at_input_per_output"]
         if ratio is not None:

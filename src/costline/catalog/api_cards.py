@@ -47,7 +47,7 @@ def snapshot() -> Snapshot:
     released = re.search(r"version (\S+) of (\d{4}-\d\d-\d\d)", load.sources()[SOURCE].locator)
     models = [model for provider in providers().values() for model in provider.models]
     if released and released[1] == installed:
-        date, date_is = released[2], "the day of the release"
+        date, date_is = released[2], "the day of its release"
     else:
         texts = [item.price_comments or "" for item in (*providers().values(), *models)]
         date = max((day for text in texts for day in _CHECKED.findall(text)), default="2020-01-01")

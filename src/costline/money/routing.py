@@ -141,11 +141,11 @@ def share_for_quality(quality: Numeric, curve_share: Numeric, curve_quality: Num
     shares, measured = _checked_curve(curve_share, curve_quality)
     best = np.maximum.accumulate(measured)
     wanted = as_array(quality)
-    place = np.minimum(np.searchsorted(best, wanted), len(best) - 1)
+    place = np.minimum(np.searchsorted(best, wanted), len(best) - 1)  # the first point that reaches it
     before = np.maximum(place - 1, 0)
-    rise = best[place] - best[before]
-    part = np.where(rise > 0, (wanted - best[before]) / np.where(rise > 0, rise, 1.0), 0.0)
-    share = shares[before] + np.clip(part, 0.0, 1.0) * (shares[place] - shares[before])
+    rise = measured[place] - measured[before]
+    part = np.where(rise > 0, (wanted - measured[before]) / np.where(rise > 0, rise, 1.0), 0.0)
+    share = shares[before] + part * (shares[place] - shares[before])
     return np.where(wanted <= best[-1], share, np.nan)
 
 
