@@ -94,7 +94,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "one request a day": {"workload": {"request_rate": 1 / 86_400}},
     "a million a second": {"workload": {"request_rate": 1e6}},
     "long": {"workload": {"input_tokens": 120_000, "output_tokens": 8_000, "request_rate": 0.05}},
-    "free": {"price": {"accelerator_usd_per_hour": 0}},
+    "free": {"price": {"accelerator_usd_per_hour": 0}, "slo": {"tpot_p99_ms": 50}},
     "datasheet": {"calibration": "none"},
     "small chunks": {"deployment": {"engine": {"max_batched_tokens": 64}}},
     "sglang": {"deployment": {"engine": {"name": "sglang"}}},

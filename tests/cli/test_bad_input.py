@@ -163,6 +163,18 @@ COMMAND_LINES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("frontier", "--model", ",", "--accelerator", ","),
         ("at least one model and one accelerator",),
     ),
+    "no unit for the weights": (
+        (*ESTIMATE, "--accelerator", "tpu-v5e", "--weights", "fp32"),
+        ("tpu-v5e cannot compute in fp32", "bf16"),
+    ),
+    "no unit for the activations": (
+        (*ESTIMATE, "--weights", "int4", "--activations", "int4_g32"),
+        ("h100-sxm cannot compute in int4_g32", "fp8"),
+    ),
+    "no unit in a plan": (
+        (*PLAN, "--accelerator", "tpu-v5e", "--weights", "fp32"),
+        ("tpu-v5e cannot compute in fp32",),
+    ),
     "no dense rate": ((*ESTIMATE, "--accelerator", "wse-3"), ("wse-3", "no dense FLOP/s")),
     "no dense rate at a price": ((*PLAN, "--accelerator", "wse-3", "--price", "9"), ("wse-3", "no dense FLOP/s")),
     "no price": (

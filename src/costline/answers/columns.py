@@ -13,6 +13,7 @@ from costline.architecture.operations import Formats, Segment, decode_segment
 from costline.architecture.sharding import Layout
 from costline.catalog.records import Model
 from costline.deployment.plan import Site
+from costline.errors import InputError
 from costline.forward.memory import kv_share_of_pool, max_batch, pool_bytes, weight_bytes_per_device
 from costline.forward.rates import Rates
 from costline.forward.steps import RESOURCES, StepTime, step_time
@@ -75,6 +76,13 @@ class Engine:
     rates: Rates
     site: Site
     memory_fraction: float | None = None
+
+    def __post_init__(self) -> None:
+        for component in ("", *self.formats.weights):
+            kind = self.formats.math(component)
+            if kind not in self.rates.flop_per_s:
+                where, known = self.site.chip.id, ", ".join(self.rates.flop_per_s)
+                raise InputError(f"{where} cannot compute in {kind}; give weights and activations of {known}")
 
 
 @dataclass(frozen=True)

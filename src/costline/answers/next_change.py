@@ -76,5 +76,6 @@ def _targets(group: Candidates, row: int, scenario: Scenario) -> list[tuple[str,
         met = [columns[f"{other}_p99_s"] <= limits[other] * (RELAXED if other == name else 1.0) for other in limits]
         allowed = np.logical_and.reduce([columns["carries"] > 0, *met])
         least = float(np.min(np.where(allowed, cost, np.inf)))
-        found.append((f"a {LIMIT_NAMES[name]} target of twice the time", float(cost[row]) / least - 1.0))
+        gain = float(cost[row]) / least - 1.0 if least > 0 else 0.0
+        found.append((f"a {LIMIT_NAMES[name]} target of twice the time", gain))
     return found
