@@ -40,7 +40,12 @@ is a fault, and `costline reproduce` ends with exit code 1.
 *Own* is the same question put to costline's own physics: whole accelerators, legal layouts, the memory that an engine
 leaves, latencies of kernels and collectives. *Datasheet* takes every rate at its peak, *calibrated* at what kernels
 sustain (`--calibration none` and `default`). A dash says that no such deployment exists. `costline reproduce --own`
-prints the same, `--out DIR` writes every cell as CSV and every figure."""
+prints the same, `--out DIR` writes every cell as CSV and every figure.
+
+Where Erdil's speeds move, the reason splits the change in two: *by size* is the study's own model at the deployment
+that costline finds, over the printed speed; *by physics* is costline over the study's model there. A pass is one
+forward pass, a round a pass over drafted tokens with the draft's own passes before it; a lane is the accelerators
+that share each layer (tp · dp)."""
 
 
 def markdown(shown: Shown) -> str:
