@@ -17,6 +17,7 @@ from costline.published.erdil_2025_frontier import Frontier, Point, preference
 from costline.published.erdil_2025_grid import frontier
 from costline.published.erdil_2025_latency import token_latency_s
 from costline.published.erdil_2025_printed import printed_latency_s
+from costline.published.erdil_2025_terms import LatencyTerms, latency_terms, pinned_terms
 from costline.published.erdil_2025_text import text_numbers
 from costline.published.erdil_2025_toy import infinite_bandwidth_latency_s
 
@@ -24,12 +25,15 @@ __all__ = [
     "FIGURES",
     "TABLES",
     "Frontier",
+    "LatencyTerms",
     "Point",
     "figures",
     "frontier",
     "gpus",
     "infinite_bandwidth_latency_s",
+    "latency_terms",
     "models",
+    "pinned_terms",
     "preference",
     "printed_latency_s",
     "tables",

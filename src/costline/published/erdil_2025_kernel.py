@@ -20,26 +20,26 @@ from numba import njit  # type: ignore[import-untyped]
 from costline.published.erdil_2025_case import Case, Link, Point, Points, Rates, Stage, Work
 
 _SLACK = 1 - 1e-12
-_KERNELS_PER_LAYER = 4
+KERNELS_PER_LAYER = 4
 
 _compiled: Any = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_compiled
-def _square_link(group: float, gpu: Rates) -> Link:
+def square_link(group: float, gpu: Rates) -> Link:
     """All GPUs of a group in one collective, as few nodes as hold them."""
     nodes = 1.0 if gpu.is_ring else math.ceil(group / gpu.node)
     return Link(group, nodes, math.log2(nodes) if nodes > 1.0 else 0.0)
 
 
 @_compiled
-def _edge_link(link: Link) -> Link:
+def edge_link(link: Link) -> Link:
     """One row of the group laid out as a square."""
     return Link(math.sqrt(link.ranks), math.sqrt(link.nodes), 0.5 * link.doublings)
 
 
 @_compiled
-def _collective_s(link: Link, sent_bytes: float, hops: float, gpu: Rates) -> float:
+def collective_s(link: Link, sent_bytes: float, hops: float, gpu: Rates) -> float:
     """The cheapest protocol's time; `hops` is 2 for an all-reduce and 1 for an exchange, which is duplex."""
     ranks, nodes, doublings = link
     if ranks <= 1.0:
@@ -61,7 +61,7 @@ def _collective_s(link: Link, sent_bytes: float, hops: float, gpu: Rates) -> flo
 def _hop_s(sent_bytes: float, gpu: Rates) -> float:
     """Handing activations to the next pipeline stage: always a hop between nodes."""
     link = Link(2.0, 1.0, 0.0) if gpu.is_ring else Link(2.0, 2.0, 1.0)
-    return _collective_s(link, sent_bytes, 1.0, gpu)
+    return collective_s(link, sent_bytes, 1.0, gpu)
 
 
 @_compiled
@@ -78,7 +78,7 @@ def _matmul_bytes(rows: float, inner: float, columns: float, group: float, case:
 
 
 @_compiled
-def _attention_bytes(columns: float, group: float, case: Case) -> float:
+def attention_bytes(columns: float, group: float, case: Case) -> float:
     """One layer's attention projections."""
     model = case.model
     qkv = (model.heads + model.kv_heads) * model.head_dim
@@ -91,7 +91,7 @@ def _attention_bytes(columns: float, group: float, case: Case) -> float:
 
 
 @_compiled
-def _feedforward_bytes(columns: float, group: float, case: Case) -> float:
+def feedforward_bytes(columns: float, group: float, case: Case) -> float:
     """One layer's experts, by the expected part of them that any token is routed to."""
     model = case.model
     used = 1.0 if model.sparsity == 1.0 else 1.0 - (1.0 - 1.0 / model.sparsity) ** columns
@@ -104,29 +104,29 @@ def _attention_network_s(link: Link, is_2d: bool, token_bytes: float, case: Case
     """All-reduces of one layer's attention."""
     model, gpu = case.model, case.gpu
     if not is_2d:
-        return _collective_s(link, model.d_model * token_bytes, 2.0, gpu)
-    edge = _edge_link(link)
+        return collective_s(link, model.d_model * token_bytes, 2.0, gpu)
+    edge = edge_link(link)
     share = token_bytes / (link.ranks / edge.ranks)
-    out = _collective_s(edge, model.d_model * share, 2.0, gpu)
-    return out + _collective_s(edge, model.head_dim * (model.kv_heads + model.heads) * share, 2.0, gpu)
+    out = collective_s(edge, model.d_model * share, 2.0, gpu)
+    return out + collective_s(edge, model.head_dim * (model.kv_heads + model.heads) * share, 2.0, gpu)
 
 
 @_compiled
 def _feedforward_network_s(stage: Stage, link: Link, is_2d: bool, case: Case) -> float:
     """All-reduces of one layer's experts; the study multiplies the words by the active experts."""
     model, gpu = case.model, case.gpu
-    edge = _edge_link(link) if is_2d else link
+    edge = edge_link(link) if is_2d else link
     share = model.active_experts * stage.token_bytes / (stage.gpus / edge.ranks)
-    total = _collective_s(edge, model.down * model.d_model * share, 2.0, gpu)
+    total = collective_s(edge, model.down * model.d_model * share, 2.0, gpu)
     if is_2d:
-        total += _collective_s(edge, model.up * model.d_ff * share, 2.0, gpu)
+        total += collective_s(edge, model.up * model.d_ff * share, 2.0, gpu)
     return total
 
 
 @_compiled
 def _feedforward_networks_s(stage: Stage, case: Case) -> tuple[float, float]:
     """All layers, two-dimensional and one-dimensional."""
-    link = _square_link(stage.ff_group, case.gpu)
+    link = square_link(stage.ff_group, case.gpu)
     layers = case.model.layers
     return (
         layers * _feedforward_network_s(stage, link, True, case),
@@ -143,19 +143,19 @@ def _expert_network_s(stage: Stage, case: Case) -> float:
     ranks = min(model.active_experts, stage.expert_groups)
     copies = model.active_experts if case.is_earlier else ranks
     sent_bytes = model.d_model * stage.token_bytes * copies / stage.gpus
-    return 2.0 * model.layers * _collective_s(_square_link(ranks, gpu), sent_bytes, 1.0, gpu)
+    return 2.0 * model.layers * collective_s(square_link(ranks, gpu), sent_bytes, 1.0, gpu)
 
 
 @_compiled
 def _fixed_s(stage: Stage, case: Case) -> float:
     """Kernel launches, pipeline hops and expert exchanges: what neither layout nor scale-down changes."""
-    kernels = _KERNELS_PER_LAYER * case.model.layers * case.gpu.kernel_s
+    kernels = KERNELS_PER_LAYER * case.model.layers * case.gpu.kernel_s
     hop = _hop_s(case.model.d_model * stage.token_bytes / stage.gpus, case.gpu)
     return kernels + (stage.stages - 1.0) * hop + _expert_network_s(stage, case)
 
 
 @_compiled
-def _flop(point: Point, model: Work) -> tuple[float, float]:
+def flop(point: Point, model: Work) -> tuple[float, float]:
     """Arithmetic of experts and attention scores together, and of everything else."""
     sequences = point.batch * point.new_tokens
     scores = 4.0 * model.attention_dim * model.heads * model.layers * point.context * sequences
@@ -164,7 +164,7 @@ def _flop(point: Point, model: Work) -> tuple[float, float]:
 
 
 @_compiled
-def _fits(point: Point, stages: float, case: Case) -> bool:
+def fits(point: Point, stages: float, case: Case) -> bool:
     """Whether weights and KV cache fit; the later code counts the cache of one micro-batch only."""
     held = point.batch if case.is_earlier else point.batch / stages
     kv_bytes = case.model.kv_bytes_per_position * point.context * held
@@ -172,7 +172,7 @@ def _fits(point: Point, stages: float, case: Case) -> bool:
 
 
 @_compiled
-def _stage(point: Point, stages: float, model: Work) -> Stage:
+def stage_of(point: Point, stages: float, model: Work) -> Stage:
     micro, gpus = point.batch / stages, point.n_gpu / stages
     expert_groups = min(gpus, model.experts) if micro >= 2.0 * model.sparsity else 1.0
     columns = micro * point.new_tokens
@@ -185,15 +185,15 @@ def _least_of_stage_s(point: Point, stage: Stage, best: float, case: Case) -> fl
     """The least of `best` and every layout and scale-down of this pipeline degree."""
     model, gpu = case.model, case.gpu
     fixed = _fixed_s(stage, case)
-    spread_flop, projection_flop = _flop(point, model)
+    spread_flop, projection_flop = flop(point, model)
     read_bytes = model.kv_bytes_per_position * point.context * stage.micro + model.weight_bytes * model.unembedding
-    read_bytes += model.layers * _feedforward_bytes(stage.columns, stage.ff_group, case)
+    read_bytes += model.layers * feedforward_bytes(stage.columns, stage.ff_group, case)
     growth = stage.gpus ** (1.0 / (case.scale_downs - 1)) if case.scale_downs > 1 else 1.0
     scale, ff_network = 1.0, (math.inf, math.inf)
     for step in range(case.scale_downs):
         group = stage.gpus / scale
-        attention_bytes = model.layers * scale * _attention_bytes(stage.columns, group, case)
-        memory = stage.stages * (read_bytes + attention_bytes) / (point.n_gpu * gpu.hbm_bytes_per_s)
+        projections = model.layers * scale * attention_bytes(stage.columns, group, case)
+        memory = stage.stages * (read_bytes + projections) / (point.n_gpu * gpu.hbm_bytes_per_s)
         arithmetic = (spread_flop + scale * projection_flop) / (point.n_gpu * gpu.flop_per_s)
         floor = fixed + max(memory, arithmetic)
         if floor * _SLACK >= best:
@@ -201,7 +201,7 @@ def _least_of_stage_s(point: Point, stage: Stage, best: float, case: Case) -> fl
         if step == 0:
             ff_network = _feedforward_networks_s(stage, case)
         if floor + min(ff_network) < best:
-            link = _square_link(group, gpu)
+            link = square_link(group, gpu)
             for layout in range(2):
                 network = _attention_network_s(link, layout == 0, stage.token_bytes, case)
                 best = min(best, floor + ff_network[layout] + model.layers * network)
@@ -216,6 +216,6 @@ def fill_least_latency_s(points: Points, start: int, stop: int, case: Case) -> N
         point = Point(points.n_gpu[index], points.batch[index], points.context[index], points.new_tokens[index])
         best = points.limit_s[index]
         for stages in points.stages[points.stage_row[index]]:
-            if stages <= min(point.n_gpu, point.batch) and _fits(point, stages, case):
-                best = _least_of_stage_s(point, _stage(point, stages, case.model), best, case)
+            if stages <= min(point.n_gpu, point.batch) and fits(point, stages, case):
+                best = _least_of_stage_s(point, stage_of(point, stages, case.model), best, case)
         points.least_s[index] = best if best < points.limit_s[index] else math.inf

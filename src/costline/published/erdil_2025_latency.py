@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from costline.errors import DomainError, UnknownIdError
 from costline.published.erdil_2025_case import Array, Case, Points, Rates, Work
@@ -69,14 +69,19 @@ def _rates(gpu: Gpu, model: Model) -> Rates:
     )
 
 
-def _stages(batch: Array, layers: int, *, pipeline: bool, revision: Revision) -> tuple[NDArray[np.int64], Array]:
-    """Pipeline degrees to try and which row of them each batch uses; log-spaced exactly as NumPy spaces them."""
+def case_of(model: Model, gpu: Gpu, *, scale_down: bool = True, revision: Revision = LATER) -> Case:
+    """A model on a GPU as the compiled search takes it."""
+    scale_downs = _SCALE_DOWNS if scale_down and revision != EARLIER else 1
+    return Case(_work(model), _rates(gpu, model), scale_downs, revision == EARLIER)
+
+
+def stage_degrees(batch: Array, layers: int, *, pipeline: bool, revision: Revision) -> Array:
+    """Pipeline degrees to try, one row for each batch; log-spaced exactly as NumPy spaces them."""
     if not pipeline:
-        return np.zeros(batch.size, dtype=np.int64), np.ones((1, 1))
-    distinct, row = np.unique(batch, return_inverse=True)
-    deepest = np.full_like(distinct, layers) if revision == EARLIER else np.minimum(distinct, layers)
+        return np.ones((1, 1))
+    deepest = np.full_like(batch, layers) if revision == EARLIER else np.minimum(batch, layers)
     degrees = np.logspace(0, np.log2(np.maximum(deepest, 1.0)), _STAGE_DEGREES, base=2)
-    return row.reshape(-1).astype(np.int64), np.ascontiguousarray(degrees.T)
+    return np.ascontiguousarray(degrees.T)
 
 
 def least_latency_s(
@@ -94,10 +99,11 @@ def least_latency_s(
         raise UnknownIdError("Erdil 2025 revision", revision, get_args(Revision))
     full = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in (*shaped, limit_s)))
     n_gpu, batch, context, tokens, limit = (np.ascontiguousarray(value).reshape(-1) for value in full)
-    row, stages = _stages(batch, model.layers, pipeline=pipeline, revision=revision)
-    scale_downs = _SCALE_DOWNS if scale_down and revision != EARLIER else 1
-    points = Points(n_gpu, batch, context, tokens, row, stages, limit, np.empty(n_gpu.size))
-    case = Case(_work(model), _rates(gpu, model), scale_downs, revision == EARLIER)
+    distinct, row = np.unique(batch, return_inverse=True)
+    stages = stage_degrees(distinct, model.layers, pipeline=pipeline, revision=revision)
+    rows = row.reshape(-1).astype(np.int64) if pipeline else np.zeros(batch.size, dtype=np.int64)
+    points = Points(n_gpu, batch, context, tokens, rows, stages, limit, np.empty(n_gpu.size))
+    case = case_of(model, gpu, scale_down=scale_down, revision=revision)
 
     def fill(start: int) -> None:
         fill_least_latency_s(points, start, min(start + _BLOCK, n_gpu.size), case)
@@ -140,14 +146,14 @@ def speculative_latency_s(
     return best
 
 
-def token_latency_s(
+def token_latency_s(  # noqa: PLR0917 - the order of the study's own function
     model: str,
     gpu: str,
     n_gpu: ArrayLike,
     batch: ArrayLike,
     context: ArrayLike = 0.0,
-    *,
     new_tokens: ArrayLike = 1.0,
+    *,
     pipeline: bool = True,
     scale_down: bool = True,
     revision: Revision = LATER,
