@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "costline"
-LAYERS = ("architecture", "forward", "deployment", "serving", "money", "published")
+LAYERS = ("architecture", "forward", "deployment", "serving", "money", "lifecycle", "published")
 HEADINGS = ("Equation", "Parameters", "Returns", "Holds when", "Source", "Raises")
 REQUIRED = ("Equation", "Parameters", "Returns", "Holds when", "Source")
 _HEADING = re.compile(rf"^({'|'.join(HEADINGS)})(?:\s*$|\s{{2,}}(.*)$)")
