@@ -135,6 +135,7 @@ CASES = [
     case(queueing.allen_cunneen_wait_s, utilization=(0.0, 1.2), service_s=SECONDS, arrival_cv2=(0.0, 4.0),
          service_cv2=(0.0, 4.0)),
     case(queueing.sakasegawa_wait_share, servers=COUNT, utilization=(0.0, 1.2)),
+    case(queueing.schweitzer_response_s, customers=COUNT, think_s=SECONDS, service_s=SECONDS),
     case(queueing.sakasegawa_wait_s, servers=COUNT, utilization=(0.0, 1.2), service_s=SECONDS, cv2_sum=(0.0, 8.0)),
     case(lambda mean_wait_s, wait_share: queueing.tail_wait_s(mean_wait_s, wait_share, 0.99), "tail_wait_s",
          mean_wait_s=SECONDS, wait_share=(0.0, 1.0)),

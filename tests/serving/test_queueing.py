@@ -15,6 +15,7 @@ from costline.serving.queueing import (
     erlang_c,
     sakasegawa_wait_s,
     sakasegawa_wait_share,
+    schweitzer_response_s,
     tail_wait_s,
 )
 
@@ -150,3 +151,28 @@ def test_more_load_or_spread_never_shortens_a_wait(servers: int, one: float, two
     assert sakasegawa_wait_s(servers, low, 1.0, calm) <= sakasegawa_wait_s(servers, high, 1.0, wild)
     assert allen_cunneen_wait_s(low, 1.0, calm) <= allen_cunneen_wait_s(high, 1.0, wild)
     assert sakasegawa_wait_s(servers + 1, high, 1.0, wild) <= sakasegawa_wait_s(servers, high, 1.0, wild)
+
+
+def mean_value_response_s(customers: int, think_s: float, service_s: float) -> float:
+    """Exact mean value analysis of one exponential queue and a think time, customer by customer."""
+    queue = response = 0.0
+    for count in range(1, customers + 1):
+        response = service_s * (1 + queue)
+        queue = count * response / (response + think_s)
+    return response
+
+
+@pytest.mark.parametrize("customers", [1, 2, 8, 64, 512])
+@pytest.mark.parametrize("think_s", [0.0, 0.1, 1.0, 10.0, 1e3])
+def test_schweitzer_is_near_mean_value_analysis(customers: int, think_s: float):
+    exact = mean_value_response_s(customers, think_s, 0.1)
+    close = float(schweitzer_response_s(customers, think_s, 0.1))
+    assert close == pytest.approx(exact, rel=0.12)
+    assert close >= exact * (1 - 1e-12)
+
+
+def test_schweitzer_keeps_littles_law_at_its_limits():
+    assert float(schweitzer_response_s(1, 3.0, 0.5)) == pytest.approx(0.5)
+    assert float(schweitzer_response_s(20, 0.0, 0.5)) == pytest.approx(10.0)
+    busy = float(schweitzer_response_s(1e6, 1.0, 0.5))
+    assert 1e6 / (busy + 1.0) == pytest.approx(1 / 0.5, rel=1e-5)
