@@ -29,8 +29,9 @@ _STEP: tuple[Callable[..., Any], ...] = (
     memory.max_batch, unit_cost.usd_per_mtok,
 )  # fmt: skip
 _PLAN: tuple[Callable[..., Any], ...] = (
-    steady.request_cycle_s, steady.loaded_tpot_s, steady.crowded_batch, queueing.allen_cunneen_wait_s,
-    queueing.tail_wait_s, price_equations.fleet_usd_per_hour,
+    steady.request_cycle_s, steady.loaded_tpot_s, steady.crowded_batch, queueing.sakasegawa_wait_s,
+    queueing.sakasegawa_wait_share, queueing.schweitzer_response_s, queueing.tail_wait_s,
+    price_equations.fleet_usd_per_hour,
 )  # fmt: skip
 _CHIP_FIELDS = {"memory_bytes": "", "visible_memory_bytes": "", "hbm_bytes_per_s": "/s"}
 
