@@ -61,7 +61,7 @@ def figures() -> list[FigureData]:
             x_log=False,
             y_log=True,
             series=(*(_frontier(context) for context in CONTEXTS), _printed_points()),
-            note="Batch grows along each curve until the memory is full, at 20 ms; at 2,048 tokens arithmetic binds first, "
-            "from 8.4 ms on, and the curve goes on to 39 ms at the same cost",
+            note="Batch grows along each curve until the memory is full, at 20 ms; at 2,048 tokens arithmetic binds "
+            "first, from 8.4 ms on, and the curve goes on to 39 ms at the same cost",
         )
     ]

@@ -165,6 +165,6 @@ def figures() -> list[FigureData]:
                     y=tuple(float(gpus * one / single) for gpus, one in zip(_GPUS, latency_s, strict=True)),
                 ),
             ),
-            note="From 1 to 512 GPUs, a mark for each doubling, at the critical batch; hops turn the curve back at 26 GPUs",
+            note="From 1 to 512 GPUs, a mark for each doubling, at the critical batch; hops turn the curve back at 26",
         )
     ]
