@@ -44,7 +44,7 @@ def refused(outcome: Any, *words: str, code: int = 2) -> str:
 
 
 COMMAND_LINES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "no command": ((), ("a command is missing", "estimate, frontier, plan")),
+    "no command": ((), ("a command is missing", "estimate", "frontier", "plan")),
     "no catalog command": (("catalog",), ("a command is missing", "list", "show")),
     "unknown command": (("plann",), ("unknown command 'plann'", "nearest: plan, ", "costline --help")),
     "unknown catalog command": (("catalog", "lst"), ("unknown command 'lst'", "nearest: list, ")),
