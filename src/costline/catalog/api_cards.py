@@ -90,6 +90,16 @@ def snapshot_dates(model: ModelInfo) -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=64)
+def dated_models(provider: str) -> dict[str, list[tuple[str, ModelInfo]]]:
+    """A provider's models by the name of which they are a snapshot, each with its day."""
+    found: dict[str, list[tuple[str, ModelInfo]]] = {}
+    for model in providers()[provider].models:
+        for name, day in snapshot_dates(model).items():
+            found.setdefault(name, []).append((day, model))
+    return found
+
+
 def _release(model: ModelInfo, before: str) -> str:
     """The day of the model's earliest dated snapshot, if it is known and precedes the next price."""
     first = min(snapshot_dates(model).values(), default="")
@@ -107,7 +117,7 @@ def _card(provider: Provider, model: ModelInfo, prices: ModelPrice, period: tupl
         model=model.id,
         name=model.name or model.id,
         rates=rates,
-        variants=_variants(model.price_variants or [], rates, last_day=max(begin, snapshot().date)),
+        variants=_variants(model.price_variants or [], rates, (max(begin, snapshot().date), until)),
         valid_from=begin,
         valid_until=until,
         context_tokens=model.context_window,
@@ -119,14 +129,18 @@ def _card(provider: Provider, model: ModelInfo, prices: ModelPrice, period: tupl
     )
 
 
-def _variants(listed: list[PriceVariant], standard: Rates, *, last_day: str) -> dict[str, Rates]:
-    """Prices of other ways to be served that had begun by `last_day`; the first to state a price wins."""
+def _variants(listed: list[PriceVariant], standard: Rates, period: tuple[str, str]) -> dict[str, Rates]:
+    """Prices of other ways to be served that began by the period's first day or the data's, and before its end.
+
+    The first to state a price wins.
+    """
     from genai_prices.types import ModelPrice, StartDateConstraint
 
     stated: dict[str, dict[str, object]] = {}
     for variant in listed:
         limit = variant.constraint
-        begun = not isinstance(limit, StartDateConstraint) or limit.start_date.isoformat() <= last_day
+        start = limit.start_date.isoformat() if isinstance(limit, StartDateConstraint) else ""
+        begun = start <= period[0] and (not period[1] or start < period[1])
         names = [variant.when[key] for key in ("processing", "service_tier", "speed") if key in variant.when]
         if begun and names and names != ["default"]:
             stated[names[0]] = vars(variant.prices) | stated.get(names[0], {})

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from costline.catalog.api_cards import cards_of, providers, snapshot, snapshot_dates
+from costline.catalog.api_cards import cards_of, dated_models, providers, snapshot
 from costline.catalog.api_records import ApiPrice, PeakHours, Rates
 from costline.errors import InputError, UnknownIdError, nearest_names
 
@@ -61,9 +61,9 @@ def cards(model: str, provider: str | None = None) -> tuple[ApiPrice, ...]:
     seller, found = find(model, provider)
     own = cards_of(seller, found)
     older = [
-        replace(one, valid_from=snapshot_dates(other)[found.id], valid_until=own[0].valid_from)
-        for other in seller.models
-        if snapshot_dates(other).get(found.id, "~") < own[0].valid_from
+        replace(one, valid_from=day, valid_until=own[0].valid_from)
+        for day, other in dated_models(seller.id).get(found.id, ())
+        if day < own[0].valid_from
         for one in cards_of(seller, other)[-1:]
     ]
     return (*sorted(older, key=lambda one: one.valid_from), *own)
@@ -131,8 +131,9 @@ def _model_of(seller: Provider, name: str) -> ModelInfo | None:
 
 
 def _sole(models: Iterable[ModelInfo], test: Callable[[ModelInfo], bool]) -> ModelInfo | None:
+    """The one model that passes, or the first of several that cost the same."""
     found = [one for one in models if test(one)]
-    return found[0] if len(found) == 1 else None
+    return found[0] if found and all(one.prices == found[0].prices for one in found) else None
 
 
 def _sold_by_one(model: str) -> tuple[Provider, ModelInfo]:
