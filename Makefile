@@ -27,10 +27,11 @@ lint: $(VENV)/.stamp ## Check style, types and the arrows between layers
 	@$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.stamp ## Measure speed against its budgets
-	@$(BIN)/pytest --quiet tests --benchmark-enable --benchmark-only -p no:xdist -rfE
+	@$(BIN)/pytest --quiet --capture=no benchmarks --benchmark-enable --benchmark-only -p no:xdist -rfE
 
-docs: $(VENV)/.stamp ## Write docs/equations.md, docs/terms.md and docs/cli.md anew
+docs: $(VENV)/.stamp ## Write the pages that follow from the code, and the README's example, anew
 	@$(BIN)/python tools/generate_docs.py
+	@$(BIN)/python tools/generate_reproductions.py
 
 web: $(VENV)/.stamp ## Serve the web application on this machine
 	@$(BIN)/costline web
