@@ -134,6 +134,7 @@ CASES = [
            offered_load=(0.0, 40.0)) for servers in (1, 30)),
     case(queueing.allen_cunneen_wait_s, utilization=(0.0, 1.2), service_s=SECONDS, arrival_cv2=(0.0, 4.0),
          service_cv2=(0.0, 4.0)),
+    case(queueing.schweitzer_response_s, customers=COUNT, think_s=(0.0, 100.0), service_s=SECONDS),
     case(queueing.sakasegawa_wait_share, servers=COUNT, utilization=(0.0, 1.2)),
     case(queueing.schweitzer_response_s, customers=COUNT, think_s=SECONDS, service_s=SECONDS),
     case(queueing.sakasegawa_wait_s, servers=COUNT, utilization=(0.0, 1.2), service_s=SECONDS, cv2_sum=(0.0, 8.0)),
