@@ -8,6 +8,7 @@ from typing import Any
 
 from costline.answers.prices_view import PRICE_COLUMNS, dated
 from costline.figures_chart import Axis, Chart, Series
+from costline.money.price import STALE_DAYS
 from costline.money.price_history import years_between
 from costline.quantities import PERCENT, significant
 from costline.render import Column, Table
@@ -25,7 +26,9 @@ def tables(data: Mapping[str, Any]) -> tuple[Table, ...]:
         Column("source", "source"),
         Column("remark", "note"),
     )
-    rows = tuple({**row, "remark": "announced" if row["announced"] else ""} for row in data["points"])
+    old = f"older than {STALE_DAYS} days" if data["data"]["stale"] else ""
+    remarks = ("announced" if row["announced"] else "" if row["until"] else old for row in data["points"])
+    rows = tuple({**row, "remark": remark} for row, remark in zip(data["points"], remarks, strict=True))
     title = f"List price of {data['model']} at {data['provider']}"
     return (Table(title, columns, rows, dated(data["data"])), *map(_level_table, data["levels"][-1:]))
 

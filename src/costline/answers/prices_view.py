@@ -58,7 +58,7 @@ def _counted(count: int, what: str) -> str:
 
 def _remark(row: Mapping[str, Any]) -> str:
     remarks = {
-        "older than 90 days": row["stale"],
+        f"older than {STALE_DAYS} days": row["stale"],
         "deprecated": row["deprecated"],
         "dearest hours": row["peak_hours"],
         f"until {row['valid_until']}": row["valid_until"],
