@@ -21,6 +21,8 @@ from costline.quantities import MILLI, Array, as_array
 
 HEADROOM = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
 """Replicas beyond those that the rate needs at full batch: shorter queues for more money."""
+MOST_UTILIZATION = 0.95
+"""Busiest that a plan for a request rate may be: beyond, a small error of the rate or of a step time is an outage."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,13 @@ def fixed_degrees(block: DeploymentBlock) -> Fixed:
 
 
 def load_of(scenario: Scenario) -> Load:
-    """The workload as the steady state sees it."""
+    """The workload as the steady state sees it: a shared start, or prompts that repeat, are in the cache already."""
     work = scenario.workload
-    cached = work.prefix.cached_tokens
+    prefix = work.prefix
+    cached = max(prefix.cached_tokens, prefix.shared_tokens)
+    if prefix.distinct_prompts is not None:
+        cached = work.input_mean
+    cached = min(cached, max(work.input_mean - 1.0, 0.0))
     return Load(
         input_tokens=work.input_mean,
         cached_tokens=cached,
@@ -96,7 +102,7 @@ def _replicas(scenario: Scenario, batch: Array, capacity: Array) -> Array:
     if fixed != "auto":
         return np.full((batch.size, 1), float(fixed))
     if work.peak_request_rate is not None:
-        return np.ceil(work.peak_request_rate / capacity[:, None] * np.array(HEADROOM))
+        return np.ceil(work.peak_request_rate / (MOST_UTILIZATION * capacity[:, None]) * np.array(HEADROOM))
     if work.concurrency is not None:
         return np.ceil(work.concurrency / batch)[:, None]
     return np.ones((batch.size, 1))

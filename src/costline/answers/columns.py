@@ -24,7 +24,7 @@ from costline.serving.queueing import (
     schweitzer_response_s,
     tail_wait_s,
 )
-from costline.serving.steady import crowded_batch, loaded_tpot_s, request_cycle_s
+from costline.serving.steady import crowded_batch, loaded_tpot_s, long_step_share, request_cycle_s
 
 P99_SIGMA = 2.326
 QUANTILE = 0.99
@@ -97,6 +97,10 @@ class Steady:
     """Such steps that one prompt takes."""
     prompts: Array
     """Prompts that a lane takes in at once, at least one in each attention group."""
+    steps: Array
+    """Steps in which a lane takes in and finishes one request."""
+    mixed_steps: Array
+    """Those of them that carry a prompt, in this lane or in another of the pipeline."""
     cycle_s: Array
     tpot_s: Array
 
@@ -111,28 +115,17 @@ class Steady:
         return self.chunks * self.chunk_step_s
 
     @property
-    def mixed_steps(self) -> Array:
-        """Steps with prompts in a request's cycle."""
-        return self.chunks / self.prompts
-
-    @property
     def cycle_waits_s(self) -> dict[str, Array]:
         """What the lane waits for while it takes in and finishes one request: prompts and decode steps together."""
-        alone = self.decode_only_steps
+        with_prompts, alone = self.mixed_steps, self.steps - self.mixed_steps
         return {
-            name: self.mixed_steps * self.mixed.waits_s[name] + alone * self.decode.waits_s[name] for name in RESOURCES
+            name: with_prompts * self.mixed.waits_s[name] + alone * self.decode.waits_s[name] for name in RESOURCES
         }
 
     @property
     def bound(self) -> Array:
         """Index into `RESOURCES` of what most of that time is waited for."""
         return np.argmax(np.stack(np.broadcast_arrays(*self.cycle_waits_s.values())), axis=0)
-
-    @property
-    def decode_only_steps(self) -> Array:
-        """Steps of a request's cycle that carry no prompt."""
-        left = self.cycle_s - self.mixed_steps * self.chunk_step_s
-        return np.maximum(left, 0.0) / self.decode.expected_s
 
 
 def steady_state(engine: Engine, load: Load, where: Layout, lane_batch: Array) -> Steady:
@@ -151,9 +144,24 @@ def steady_state(engine: Engine, load: Load, where: Layout, lane_batch: Array) -
     prompt = Segment(prompts / chunks, as_array(load.new_tokens), as_array(load.cached_tokens), as_array(1.0))
     mixed = step_time(engine.model, [decoding, prompt], where, engine.formats, engine.rates)
     cycle = request_cycle_s(
-        batch, load.decode_steps, chunks / prompts, decode_step_s=alone.expected_s, chunk_step_s=mixed.expected_s
+        batch,
+        load.decode_steps,
+        chunks / prompts,
+        decode_step_s=alone.expected_s,
+        chunk_step_s=mixed.expected_s,
+        lanes=where.pp,
     )
-    return Steady(alone, mixed, chunks, prompts, cycle, loaded_tpot_s(cycle, batch, load.decode_steps))
+    steps = np.maximum(load.decode_steps / batch, chunks / prompts)
+    return Steady(
+        decode=alone,
+        mixed=mixed,
+        chunks=chunks,
+        prompts=prompts,
+        steps=steps,
+        mixed_steps=steps * long_step_share(chunks / prompts / steps, where.pp),
+        cycle_s=cycle,
+        tpot_s=loaded_tpot_s(cycle, batch, load.decode_steps),
+    )
 
 
 def room(engine: Engine, where: Layout, context_tokens: Numeric) -> dict[str, Array]:
@@ -220,7 +228,9 @@ def operate(
     places = as_array(batch) / where.pp
     full = _full(engine, load, where, places)
     now, held, lane_rate = full.lane, full.decoding, full.requests_per_s
-    first, first_p99, crowd = full.first_token_s, full.first_token_s, held
+    first, crowd = full.first_token_s, held
+    queued = np.minimum((first - now.own_prefill_s) * -np.log(1 - QUANTILE), places * now.own_prefill_s / now.prompts)
+    first_p99 = now.own_prefill_s + np.maximum(queued, first - now.own_prefill_s)
     busy = np.minimum(lane_rate * now.own_prefill_s / now.prompts, 1.0)
     if rate_per_replica is not None:
         lane_rate = np.minimum(rate_per_replica / where.pp, full.requests_per_s)

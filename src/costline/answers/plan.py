@@ -48,6 +48,7 @@ def plan(
     work = asked.workload
     check_context(model, work.input_mean + work.output_mean, "workload.input_tokens + output_tokens")
     found = search(asked, model)
+    unpriced = [site.chip.id for site in sites(asked) if the_price(asked.price, site.chip) is None]
     best = ranked(found)
     if not best:
         raise InfeasibleError(excluded_by(found, asked, model))
@@ -65,14 +66,14 @@ def plan(
         "frontier": front,
         "frontier_by_accelerator": by_chip,
         "what_helps": help_rows,
-        "searched": _searched(found),
+        "searched": {**_searched(found), "without_price": unpriced},
     }
     return Answer(
         question="plan",
         data=data,
         tables=tables(asked, model, rows, help_rows),
         charts=charts(asked, model, rows, by_chip),
-        summary=summary(asked, model, rows, help_rows, day),
+        summary=summary(asked, model, rows, help_rows, today=day, unpriced=unpriced),
         sources=plan_sources(found, asked, model),
     )
 

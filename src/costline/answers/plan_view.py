@@ -12,8 +12,8 @@ from costline.catalog import find
 from costline.catalog.records import Model
 from costline.figures_chart import Axis, Chart, Series
 from costline.money.price import STALE_DAYS, price_age_days
-from costline.quantities import MILLI, PERCENT, format_count, format_seconds, significant
-from costline.render import Column, Table
+from costline.quantities import MILLI, PERCENT, format_count, format_seconds
+from costline.render import Column, Table, written
 
 _PLAN_COLUMNS = (
     Column("rank", "#", "count"),
@@ -39,7 +39,7 @@ def title_of(scenario: Scenario, model: Model) -> str:
     work = scenario.workload
     load = "full load"
     if work.peak_request_rate is not None:
-        load = f"{work.peak_request_rate:g} requests/s"
+        load = f"{work.peak_request_rate:g} request{'' if work.peak_request_rate == 1 else 's'}/s"
     elif work.concurrency is not None:
         load = f"{work.concurrency:g} in flight"
     return f"{model.name}: {work.input_mean:,.0f} tokens in, {work.output_mean:,.0f} out, {load}"
@@ -66,14 +66,16 @@ def summary(
     model: Model,
     rows: Sequence[Mapping[str, Any]],
     helps: Sequence[Mapping[str, Any]],
+    *,
     today: datetime.date,
+    unpriced: Sequence[str] = (),
 ) -> str:
     """The decision in a few lines."""
     best = rows[0]
     each = f"{best['accelerators']} × {best['accelerator']} as {best['layout']}"
     lines = [
         f"Run {each}, {best['weights']} weights, {best['kv_cache']} cache, up to {best['batch']} sequences a replica: "
-        f"${best['usd_per_hour']:,.2f}/hour, ${significant(best['usd_per_mtok'])} per million output tokens.",
+        f"${best['usd_per_hour']:,.2f}/hour, {written(best['usd_per_mtok'], 'usd')} per million output tokens.",
         f"TTFT {format_seconds(best['ttft_s'])} (p99 {format_seconds(best['ttft_p99_s'])}), "
         f"TPOT {format_seconds(best['tpot_s'])} (p99 {format_seconds(best['tpot_p99_s'])}), "
         f"{best['utilization'] * PERCENT:.0f} % of its capacity used.",
@@ -86,6 +88,8 @@ def summary(
     lines.append(_price_line(best, today))
     counts = parameters(model)
     lines.append(f"{model.name}: {format_count(counts.total)} parameters, {format_count(counts.active)} active.")
+    if unpriced:
+        lines.append(f"Left out for want of a price: {', '.join(unpriced)}; give --price or price.offer.")
     return "\n".join(lines)
 
 

@@ -116,7 +116,7 @@ class PrefixBlock(ScenarioBlock):
     shared_tokens: Annotated[Number, Field(ge=0, le=MAX_TOKENS)] = Field(
         default=0, description="common start of prompts"
     )
-    distinct_prompts: int | None = Field(default=None, description="prompts are drawn from so many distinct ones", ge=1)
+    distinct_prompts: int | None = Field(default=None, description="prompts repeat: one of so many, all cached", ge=1)
 
 
 class Arrivals(ScenarioBlock):
