@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -70,7 +71,7 @@ def cards_of(provider: Provider, model: ModelInfo) -> tuple[ApiPrice, ...]:
     for day, until in zip(days, [*days[1:], ""], strict=True):
         winner = max(place for start, place in starts if start <= day)
         peak = tuple(
-            PeakHours(later.constraint.start_time, later.constraint.end_time, _rates(later.prices))
+            PeakHours(later.constraint.start_time, later.constraint.end_time, _rates(vars(later.prices)))
             for later in entries[winner:]
             if isinstance(later.constraint, TimeOfDateConstraint)
         )
@@ -111,7 +112,7 @@ def _card(provider: Provider, model: ModelInfo, prices: ModelPrice, period: tupl
     base = Provenance(SOURCE, "vendor", snapshot().date)
     inferred = replace(base, kind="inferred", note="the day in the name of the model's snapshot")
     read_off = begin and begin in snapshot_dates(model).values()
-    rates = _rates(prices)
+    rates = _rates(vars(prices))
     return ApiPrice(
         provider=provider.id,
         model=model.id,
@@ -134,7 +135,7 @@ def _variants(listed: list[PriceVariant], standard: Rates, period: tuple[str, st
 
     The first to state a price wins.
     """
-    from genai_prices.types import ModelPrice, StartDateConstraint
+    from genai_prices.types import StartDateConstraint
 
     stated: dict[str, dict[str, object]] = {}
     for variant in listed:
@@ -144,11 +145,11 @@ def _variants(listed: list[PriceVariant], standard: Rates, period: tuple[str, st
         names = [variant.when[key] for key in ("processing", "service_tier", "speed") if key in variant.when]
         if begun and names and names != ["default"]:
             stated[names[0]] = vars(variant.prices) | stated.get(names[0], {})
-    return {name: _rates(ModelPrice(**prices), standard) for name, prices in stated.items()}  # pyright: ignore
+    return {name: _rates(prices, standard) for name, prices in stated.items()}
 
 
-def _rates(prices: ModelPrice, default: Rates | None = None) -> Rates:
-    own = {kind: _rate(vars(prices).get(key)) for kind, key in _KINDS.items()}
+def _rates(prices: Mapping[str, object], default: Rates | None = None) -> Rates:
+    own = {kind: _rate(prices.get(key)) for kind, key in _KINDS.items()}
     return Rates(**{kind: rate or (getattr(default, kind) if default else None) for kind, rate in own.items()})
 
 
