@@ -140,6 +140,7 @@ CASES = [
     case(queueing.sakasegawa_wait_s, servers=COUNT, utilization=(0.0, 1.2), service_s=SECONDS, cv2_sum=(0.0, 8.0)),
     case(lambda mean_wait_s, wait_share: queueing.tail_wait_s(mean_wait_s, wait_share, 0.99), "tail_wait_s",
          mean_wait_s=SECONDS, wait_share=(0.0, 1.0)),
+    case(steady.long_step_share, chunk_share=(0.0, 1.0), lanes=DEGREE),
     case(steady.request_cycle_s, batch=COUNT, decode_steps=(0, 4096), chunks=(1, 64), decode_step_s=SECONDS,
          chunk_step_s=SECONDS),
     case(steady.loaded_tpot_s, cycle_s=SECONDS, batch=COUNT, decode_steps=(0, 4096)),

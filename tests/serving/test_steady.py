@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costline.serving.steady import crowded_batch, loaded_tpot_s, request_cycle_s
+from costline.serving.steady import crowded_batch, loaded_tpot_s, long_step_share, request_cycle_s
 
 DECODE_S, CHUNK_S = 0.02, 0.3
 
@@ -82,3 +82,22 @@ def test_a_crowd_is_a_quantile_of_poisson_arrivals():
     assert float(crowded_batch(64, 2.326)) == pytest.approx(np.quantile(drawn, 0.99), abs=1.5)
     assert crowded_batch(0, 2.33) == 0
     assert crowded_batch(64, 0.0) == 64
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
+def test_a_round_is_long_when_any_lane_carries_a_prompt(share: float, lanes: int):
+    rounds = np.random.default_rng(7).random((200_000, lanes)) < share
+    assert float(long_step_share(share, lanes)) == pytest.approx(float(rounds.any(axis=1).mean()), abs=0.005)
+
+
+def test_lanes_of_a_pipeline_wait_for_one_another():
+    alone, four = (
+        float(request_cycle_s(64, 1024, 1, decode_step_s=DECODE_S, chunk_step_s=CHUNK_S, lanes=lanes))
+        for lanes in (1, 4)
+    )
+    busy = [
+        float(request_cycle_s(64, 64, 1, decode_step_s=DECODE_S, chunk_step_s=CHUNK_S, lanes=lanes)) for lanes in (1, 4)
+    ]
+    assert alone < four < 16 * CHUNK_S
+    assert busy == pytest.approx([CHUNK_S, CHUNK_S])  # every step of every lane carries a prompt: nobody waits
