@@ -32,6 +32,19 @@ def test_every_power_of_two_of_a_dense_model():
     assert len(found) == len(by_hand)
 
 
+def test_experts_are_cut_like_matrices_or_whole():
+    # Mixtral, 8 experts, on 4: over the tensor group as matrices or whole; beside attention groups only whole.
+    lanes = [(1, 1, 1), (2, 1, 1), (2, 1, 2), (4, 1, 1), (4, 1, 4), (1, 2, 2), (1, 4, 4), (2, 2, 4)]
+    by_hand = {(tp, pp, dp, ep) for tp, dp, ep in lanes for pp in (1, 2, 4) if tp * pp * dp <= 4}
+    assert set(rows(find_model("mixtral-8x7b"), HGX, 4)) == by_hand
+
+
+@pytest.mark.parametrize("ep", [1, 8])
+def test_both_ways_may_be_fixed(ep: int):
+    check_fixed(DEEPSEEK, Fixed(tp=2, dp=4, ep=ep))
+    assert rows(DEEPSEEK, HGX, 8, Fixed(tp=2, pp=1, dp=4, ep=ep)) == [(2, 1, 4, ep)]
+
+
 @settings(max_examples=60)
 @given(
     id=st.sampled_from(sorted(MODELS)),
@@ -87,6 +100,7 @@ def test_a_system_without_a_network_ends_at_its_domain():
     (LLAMA, Fixed(dp=2), r"dp=2 \(attention data parallel\) needs experts; llama-3.1-70b is dense: use replicas"),
     (DEEPSEEK, Fixed(ep=3), r"ep=3 does not divide the 256 experts of deepseek-v3; try 1, 2, 4"),
     (DEEPSEEK, Fixed(tp=2, dp=4, ep=4), r"ep=4 must be 1 or tp·dp=8"),
+    (DEEPSEEK, Fixed(tp=2, dp=4, ep=2), r"ep=2 must be 1 or tp·dp=8"),
 ])  # fmt: skip
 def test_what_can_never_work_is_refused_with_a_remedy(model, fixed: Fixed, message: str):
     with pytest.raises(InputError, match=message):
