@@ -93,7 +93,8 @@ def embodied_kg_per_hour(embodied_kg: Numeric, life_years: Numeric, utilization:
     if not np.all((share >= 0) & (share <= 1)):
         raise DomainError(f"utilization={utilization} must lie in [0, 1]; 1 = always used")
     hours = HOURS_PER_YEAR * life * share
-    return np.where(hours > 0, as_array(embodied_kg) / np.where(hours > 0, hours, 1.0), np.inf)
+    with np.errstate(over="ignore"):  # hardly ever used is as bad as never
+        return np.where(hours > 0, as_array(embodied_kg) / np.where(hours > 0, hours, 1.0), np.inf)
 
 
 def grams_per_mtok(kwh_per_mtok: Numeric, grid_g_per_kwh: Numeric) -> Array:

@@ -32,7 +32,7 @@ class Supply:
     most: float = math.inf
     """Accelerators that can be had at most."""
     demand_share: float = 1.0
-    """Share of each hour's demand that it may serve, in whole lots: what tolerates interruption."""
+    """Share of each hour's demand that it may serve, in whole lots: what tolerates interruption. 1 if reserved."""
 
 
 @dataclass(frozen=True)
@@ -178,9 +178,9 @@ def _check_demand(needed: Array, supplies: Sequence[Supply]) -> None:
         raise DomainError(f"supplies={names} must have names of their own; rename one")
     for supply in supplies:
         if not (supply.usd_per_hour >= 0 and supply.lot >= 1 and supply.most >= 0 and 0 <= supply.demand_share <= 1):
-            raise DomainError(
-                f"supply {supply.name} needs a price and most >= 0, lot >= 1, demand_share in [0, 1]: {supply}"
-            )
+            raise DomainError(f"{supply} needs usd_per_hour and most >= 0, lot >= 1 and demand_share in [0, 1]")
+        if supply.reserved and supply.demand_share < 1:
+            raise DomainError(f"reserved supply {supply.name!r} serves any demand; leave its demand_share at 1")
 
 
 def _check_supply(levels: Array, supplies: Sequence[Supply]) -> None:

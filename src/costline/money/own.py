@@ -214,4 +214,5 @@ def usd_per_used_hour(usd_per_hour: Numeric, utilization: Numeric) -> Array:
         raise DomainError(f"usd_per_hour={usd_per_hour} must not be negative; give a price")
     if not np.all((share >= 0) & (share <= 1)):
         raise DomainError(f"utilization={utilization} must lie in [0, 1]; 1 = always in use")
-    return np.where(share > 0, price / np.where(share > 0, share, 1.0), np.inf)
+    with np.errstate(over="ignore"):  # hardly ever used is as dear as never
+        return np.where(share > 0, price / np.where(share > 0, share, 1.0), np.inf)

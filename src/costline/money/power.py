@@ -217,7 +217,8 @@ def energy_per_work(pue: Numeric, utilization: Numeric, idle_fraction: Numeric) 
     share, idle = np.broadcast_arrays(as_array(utilization), as_array(idle_fraction))
     drawn = drawn_power_w(1.0, share, busy_fraction=1.0, idle_fraction=idle)
     busy = share > 0
-    per_work = np.where(busy, drawn / np.where(busy, share, 1.0), np.where(idle > 0, np.inf, 1.0))
+    with np.errstate(over="ignore"):  # hardly ever busy is as bad as never
+        per_work = np.where(busy, drawn / np.where(busy, share, 1.0), np.where(idle > 0, np.inf, 1.0))
     return facility_power_w(per_work, pue)
 
 

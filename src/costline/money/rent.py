@@ -80,7 +80,7 @@ def effective_usd_per_hour(usd_per_hour: Numeric, loss: Numeric) -> Array:
         loss          l  [1]         array  >= 0, time lost per useful time (see failures.interruption_loss)
 
     Returns
-        p_e  [USD/hour]  array
+        p_e  [USD/hour]  array; inf where work never gets done
 
     Holds when  lost time is paid like useful time.
     Source      [definition]
@@ -92,7 +92,8 @@ def effective_usd_per_hour(usd_per_hour: Numeric, loss: Numeric) -> Array:
     price, lost = as_array(usd_per_hour), as_array(loss)
     if not np.all((price >= 0) & (lost >= 0)):
         raise DomainError(f"usd_per_hour={usd_per_hour} and loss={loss} must not be negative; correct them")
-    return price * (1 + lost)
+    done = np.isfinite(lost)
+    return np.where(done, price * (1 + np.where(done, lost, 0.0)), np.inf)
 
 
 def idle_usd(usd_per_hour: Numeric, idle_hours: Numeric, accelerators: Numeric = 1) -> Array:
