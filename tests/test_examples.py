@@ -12,12 +12,16 @@ import yaml
 
 import costline
 from costline.answers.read_scenario import read_scenario
+from costline.answers.scenario import Scenario
 from costline.architecture.weights import parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 PLANS = [
-    path for path in sorted((ROOT / "examples").glob("*.yml")) if "workload" in yaml.safe_load(path.read_text("utf-8"))
+    path
+    for path in sorted((ROOT / "examples").glob("*.yml"))
+    if {"model", "workload"} <= set(yaml.safe_load(path.read_text("utf-8"))) <= set(Scenario.model_fields)
 ]
+"""Scenarios of `plan`; other commands' examples have blocks of their own."""
 
 
 def test_there_are_examples():

@@ -174,7 +174,9 @@ def test_a_grid_is_a_loop_of_scalars(model: str, pairs: list[tuple[float, float]
     n_gpu, batch = np.array(pairs).T
     table = token_latency_s(model, "H100", n_gpu[:, None], batch[None, :])
     for row, column in product(range(len(pairs)), repeat=2):
-        assert token_latency_s(model, "H100", n_gpu[row], batch[column]) == table[row, column]
+        alone = token_latency_s(model, "H100", n_gpu[row], batch[column])
+        # NumPy's powers of an array and of one number may differ in the last bit.
+        assert alone == pytest.approx(table[row, column], rel=1e-14)
 
 
 @given(

@@ -85,8 +85,8 @@ class SystemBlock(ScenarioBlock):
 class Lengths(ScenarioBlock):
     """A length distribution by its mean and 95th percentile."""
 
-    mean: Tokens
-    p95: Tokens | None = None
+    mean: Tokens = Field(description="mean in tokens")
+    p95: Tokens | None = Field(default=None, description="95th percentile in tokens")
 
     @model_validator(mode="after")
     def _ordered(self) -> Lengths:
@@ -122,14 +122,14 @@ class PrefixBlock(ScenarioBlock):
 class Arrivals(ScenarioBlock):
     """Gaps between requests, gamma distributed."""
 
-    cv: Annotated[Number, Field(ge=0, le=100)]
+    cv: Annotated[Number, Field(ge=0, le=100)] = Field(description="coefficient of variation; Poisson has 1")
 
 
 class StageBlock(ScenarioBlock):
     """A stretch of time with one rate."""
 
-    rate: Positive
-    duration_s: Positive
+    rate: Positive = Field(description="requests per second")
+    duration_s: Positive = Field(description="seconds that the rate holds")
 
 
 class WorkloadBlock(ScenarioBlock):
