@@ -141,7 +141,9 @@ def test_a_demand_out_of_reach_is_named(demand: list[float], supplies: list[Supp
     ([], [ON_DEMAND], "shape"),
     ([-1.0], [ON_DEMAND], "demand"),
     ([float("inf")], [ON_DEMAND], "demand"),
-    ([1.0], [ON_DEMAND, ON_DEMAND], "names of their own"),
+    ([1.0], [ON_DEMAND, ON_DEMAND], "name of its own"),
+    ([0.0], [], "at least one"),
+    ([1.0], [replace(ON_DEMAND, usd_per_hour=float("inf"))], "finite usd_per_hour"),
     ([1.0], [replace(ON_DEMAND, lot=0)], "lot >= 1"),
     ([1.0], [replace(RESERVED, demand_share=0.5)], "reserved"),
 ])  # fmt: skip

@@ -174,11 +174,14 @@ def _check_demand(needed: Array, supplies: Sequence[Supply]) -> None:
     if needed.ndim != 1 or needed.size == 0 or not np.all((needed >= 0) & np.isfinite(needed)):
         raise DomainError(f"demand of shape {needed.shape} must hold one finite number >= 0 an hour; correct the curve")
     names = [supply.name for supply in supplies]
-    if len(set(names)) != len(names):
-        raise DomainError(f"supplies={names} must have names of their own; rename one")
+    if not names or len(set(names)) != len(names):
+        raise DomainError(f"supplies={names} must be at least one, each with a name of its own; add or rename one")
     for supply in supplies:
-        if not (supply.usd_per_hour >= 0 and supply.lot >= 1 and supply.most >= 0 and 0 <= supply.demand_share <= 1):
-            raise DomainError(f"{supply} needs usd_per_hour and most >= 0, lot >= 1 and demand_share in [0, 1]")
+        priced = 0 <= supply.usd_per_hour < math.inf
+        if not (priced and supply.lot >= 1 and supply.most >= 0 and 0 <= supply.demand_share <= 1):
+            raise DomainError(
+                f"{supply} needs a finite usd_per_hour and most >= 0, lot >= 1 and demand_share in [0, 1]"
+            )
         if supply.reserved and supply.demand_share < 1:
             raise DomainError(f"reserved supply {supply.name!r} serves any demand; leave its demand_share at 1")
 

@@ -76,7 +76,7 @@ class Ledger:
         taken = _decimal("share", share)
         if not 0 <= taken <= 1:
             raise DomainError(f"share={share} must lie in [0, 1]; give the share taken off")
-        return self + Ledger.of({name: -_ROUNDING.multiply(self.total, taken)})
+        return self + Ledger.of({name: _ROUNDING.multiply(self.total, taken).copy_negate()})
 
     def share(self, name: str) -> float:
         """Part of the total that one sum makes up; NaN where the total is 0."""
@@ -92,7 +92,7 @@ class Ledger:
         units = [value.to_integral_value(ROUND_FLOOR, _EXACT) for value in exact]
         whole = _EXACT.divide(self.total, unit_usd).to_integral_value(ROUND_HALF_EVEN, _ROUNDING)
         missing = int(_EXACT.subtract(whole, _sum(units)))
-        by_remainder = sorted(range(len(units)), key=lambda k: (units[k] - exact[k], k))
+        by_remainder = sorted(range(len(units)), key=lambda k: (_EXACT.subtract(units[k], exact[k]), k))
         for k in by_remainder[:missing]:
             units[k] += 1
         named = zip((name for name, _ in self.parts), units, strict=True)
