@@ -317,6 +317,30 @@ def prices_bill(as_json: bool, folder: str | None, sources: bool, **flags: Any) 
     _show(answer(**flags), as_json=as_json, folder=folder, sources=sources)
 
 
+@cli.command()
+@click.argument("scenario")
+@_shared
+def compare(scenario: str, as_json: bool, folder: str | None, sources: bool) -> None:
+    """API, rented or owned: cost, break-even and what it hangs on; SCENARIO is a YAML file such as api-vs-own.yml."""
+    from costline.answers.compare import compare as answer
+
+    with _patience("Comparing"):
+        found = answer(scenario)
+    _show(found, as_json=as_json, folder=folder, sources=sources)
+
+
+@cli.command()
+@click.argument("scenario")
+@_shared
+def bill(scenario: str, as_json: bool, folder: str | None, sources: bool) -> None:
+    """A month's bill of a trace or workload at APIs, owned and rented; SCENARIO is a YAML file such as bill-azure.yml."""
+    from costline.answers.bill import bill as answer
+
+    with _patience("Adding up"):
+        found = answer(scenario)
+    _show(found, as_json=as_json, folder=folder, sources=sources)
+
+
 def main() -> None:
     """Entry point: every expected failure is one line on stderr and an exit code."""
     try:
