@@ -333,7 +333,7 @@ def compare(scenario: str, as_json: bool, folder: str | None, sources: bool) -> 
 @click.argument("scenario")
 @_shared
 def bill(scenario: str, as_json: bool, folder: str | None, sources: bool) -> None:
-    """A month's bill of a trace or workload at APIs, owned and rented; SCENARIO is a YAML file such as bill-azure.yml."""
+    """A month's bill of a trace or workload, at APIs, owned and rented; SCENARIO is a file such as bill-azure.yml."""
     from costline.answers.bill import bill as answer
 
     with _patience("Adding up"):
