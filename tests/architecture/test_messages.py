@@ -48,6 +48,9 @@ def test_a_prompt_needs_one_rows_logits():
     prompt = sent(LLAMA, prefill_segment(1, 8192), layout(tp=8))
     assert prompt["tensor_all_reduce"][1] == 8192 * 8192 * 2
     assert prompt["logits"][1] == 128256 * 2
+    # Three prompts need three rows, a verification of 5 drafted tokens all of its rows.
+    assert sent(LLAMA, prefill_segment(3, 512), layout(tp=8))["logits"][1] == 3 * 128256 * 2
+    assert sent(LLAMA, decode_segment(3, 512, 5), layout(tp=8))["logits"][1] == 15 * 128256 * 2
 
 
 def test_experts_cut_like_matrices_reduce_like_an_mlp():
@@ -67,6 +70,11 @@ def test_experts_apart_from_attention_are_sent_tokens():
     assert messages["expert_combine"][1] == pytest.approx(2 * dispatched)
     # Attention, alone on its device, sends nothing; three dense layers neither.
     assert messages["tensor_all_reduce"][0] == 1
+    # Over pairs of devices: each sends half of a token's vector, and gathers what came back.
+    pairs = sent(DEEPSEEK, decode_segment(1024, 4096), layout(tp=2, dp=32, ep=64), formats)
+    assert pairs["expert_dispatch"][:2] == (64, pytest.approx(32 * 7168 / 2 * 64 * (1 - (63 / 64) ** 8)))
+    assert pairs["expert_gather"] == (2, 32 * 7168 * 2, 58)
+    assert pairs["tensor_all_reduce"][2] == 61 + 3
 
 
 @given(devices=st.integers(1, 512), top_k=st.integers(1, 16))

@@ -68,12 +68,9 @@ def test_one_token_reads_the_active_parameters(model: Model):
     assert total(costs, "weight_bytes", without=("embedding",)) == pytest.approx(2 * matrices(model), rel=1e-9)
 
 
-UNPOOLED = [m for m in MODELS.values() if not any(g.attention and g.attention.compressor for g in m.layers)]
-
-
-@pytest.mark.parametrize("model", UNPOOLED, ids=lambda model: model.id)
+@EVERY
 def test_cache_traffic_of_a_first_token_is_its_own_write(model: Model):
-    # At no context a token writes what the cache grows by; pooled entries are written once for many tokens.
+    # At no context a token writes what the cache grows by.
     costs = forward_costs(model, [decode_segment(1, 0)], layout(), BF16)
     written = total([cost for cost in costs if cost.name == "attention"], "kv_bytes")
     assert written == pytest.approx(kv_bytes_per_token(model, "bf16"))
@@ -94,6 +91,11 @@ def test_an_embedding_is_a_look_up():
     ("gemma-3-27b", 8191, 4 * 32 * 128 * (10 * 8192 + 52 * 1024)),
     # latent attention, absorbed: 2 x (2 x 512 + 64) for each of 128 heads
     ("deepseek-v3", 8191, 61 * 2 * (2 * 512 + 64) * 128 * 8192),
+    # the same over the best 2048, and a selector of 64 heads of 128 that scores all
+    ("deepseek-v3.2", 8191, 61 * (2 * (2 * 512 + 64) * 128 * 2048 + 2 * 64 * 128 * 8192)),
+    # windows of 128 everywhere; the best 512 of entries for 4 tokens in 21 layers, scored by a selector that sees
+    # entries only; all entries for 128 tokens in 20 layers
+    ("deepseek-v4-flash", 8191, 4 * 64 * 512 * (43 * 128 + 21 * 512 + 20 * 64) + 21 * 2 * 64 * 128 * 8192 // 4),
 ])  # fmt: skip
 def test_attention_flop_of_a_decode_step(id: str, context: int, flop: int):
     costs = forward_costs(find_model(id), [decode_segment(1, context)], layout(), BF16)
@@ -230,3 +232,88 @@ def test_more_devices_leave_less_on_each_and_no_less_together(id: str, ways: tup
     costs = in_one(forward_costs(MODELS[id], [decode_segment(batch, 4096)], layout(tp=tp), BF16), (2,))
     assert (costs[..., 1] <= costs[..., 0] * (1 + 1e-12)).all()
     assert (costs[..., 1] * many >= costs[..., 0] * few * (1 - 1e-12)).all()
+
+
+def part_of(costs: Sequence[Cost], name: str, part: str) -> float:
+    return sum(float(getattr(cost, part)) * cost.count for cost in costs if cost.name == name)
+
+
+def test_traffic_of_activations_by_hand():
+    # One layer of Mixtral, 64 tokens on 2 devices in bf16: what each matrix reads and writes, once a token.
+    mixtral = find_model("mixtral-8x7b")
+    costs = forward_costs(mixtral, [decode_segment(64, 100)], layout(tp=2, ep=2), BF16)
+    tokens, hidden, expert = 64, 4096, 14_336
+    by_hand = {
+        # into and out of the residual stream; queries, keys and values out, heads in
+        "projections": 2 * tokens * (2 * hidden + (2 * 4096 + 2 * 1024) / 2),
+        "router": 2 * tokens * (2 * hidden + 8),
+        "attention": 2 * tokens * 32 * (128 + 128) / 2,
+        # two experts a token, half of them here, whole: residual in and out, three matrices
+        "experts": 2 * (tokens * 2 / 2) * (2 * hidden + 3 * expert),
+        # two blocks read and write the stream; two vectors of scales
+        "norms": 2 * (2 * 2 * tokens * hidden + 2 * hidden),
+    }
+    assert {name: part_of(costs, name, "activation_bytes") for name in by_hand} == {
+        name: 32 * size for name, size in by_hand.items()
+    }
+    assert part_of(costs, "head", "activation_bytes") == 2 * tokens * (2 * hidden + 32_000 / 2)
+
+
+@pytest.mark.parametrize(("id", "kernels"), [
+    # a layer: projections 2, attention 2, mlp 2, norms 2; then embedding 1 and head 2
+    ("llama-3.1-8b", 32 * 8 + 3),
+    # with a router 2 and experts 4 for the mlp
+    ("mixtral-8x7b", 32 * 12 + 3),
+    # 60 layers with router 2, experts 4, shared experts 2, norms 2; 15 with projections 2 and attention 2, 45 with
+    # projections 2 and state 3
+    ("qwen3.5-397b-a17b", 60 * 10 + 15 * 4 + 45 * 5 + 3),
+])  # fmt: skip
+def test_launches_of_a_step(id: str, kernels: int):
+    costs = forward_costs(find_model(id), [decode_segment(1, 100)], layout(), BF16)
+    assert sum(cost.kernels * cost.count for cost in costs) == kernels
+
+
+def test_only_attention_and_states_keep_something():
+    for id in VARIED:
+        costs = forward_costs(MODELS[id], [decode_segment(4, 1000)], layout(), BF16)
+        assert total(costs, "kv_bytes", without=MIXED) == 0
+        assert total([cost for cost in costs if cost.name in MIXED], "weight_bytes") == 0
+        assert part_of(costs, "state", "activation_bytes") == 0
+
+
+def test_caches_that_are_read_by_hand():
+    # DeepSeek-V3.2, fp8: the best 2048 of 576 values and all selector keys of 132 bytes; the new token is written.
+    formats = Formats({"": "fp8"}, "fp8", "fp8")
+    sparse = forward_costs(find_model("deepseek-v3.2"), [decode_segment(8, 10_000)], layout(tp=4), formats)
+    assert part_of(sparse, "attention", "kv_bytes") == 8 * 61 * (2049 * 576 + 10_001 * 132)
+    # DeepSeek-V4-Flash: 127 of a window; the best 512 of 2,500 entries, or all of 78.125; one token and its part of
+    # an entry is written.
+    pooled = forward_costs(find_model("deepseek-v4-flash"), [decode_segment(8, 10_000)], layout(tp=4), formats)
+    window, best = 43 * (127 + 1), 21 * (512 + 1 / 4)
+    every = 20 * (10_000 / 128 + 1 / 128)
+    by_hand = 8 * ((window + best + every) * 512 + 21 * 10_001 / 4 * 132)
+    assert part_of(pooled, "attention", "kv_bytes") == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_attention_groups_share_the_sequences():
+    # Four groups with a quarter of the sequences each; experts see all tokens, over all devices.
+    for id in ("deepseek-v3", "qwen3.5-397b-a17b"):
+        alone, beside = (
+            forward_costs(MODELS[id], [decode_segment(64, 1000)], where, BF16)
+            for where in (layout(), layout(dp=4, ep=4))
+        )
+        for name in {cost.name for cost in alone} - {"norms"}:
+            assert part_of(beside, name, "flop") == pytest.approx(part_of(alone, name, "flop") / 4), name
+            assert part_of(beside, name, "kv_bytes") == pytest.approx(part_of(alone, name, "kv_bytes") / 4), name
+        assert part_of(beside, "projections", "weight_bytes") == part_of(alone, "projections", "weight_bytes")
+        assert part_of(beside, "experts", "weight_bytes") == part_of(alone, "experts", "weight_bytes") / 4
+
+
+@pytest.mark.parametrize(("id", "flop"), [
+    # decay, update with an outer product, read-out: 7 FLOP an element with the delta rule, 5 without
+    ("qwen3.5-397b-a17b", 45 * 7 * 64 * 128 * 128), ("minimax-text-01", 70 * 5 * 64 * 128 * 128),
+    ("nemotron-h-56b", 54 * 5 * 256 * 256 * 64),
+])  # fmt: skip
+def test_arithmetic_of_a_state(id: str, flop: int):
+    costs = forward_costs(find_model(id), [decode_segment(3, 1000, 2)], layout(), BF16)
+    assert part_of(costs, "state", "flop") == 3 * 2 * flop

@@ -71,6 +71,10 @@ def test_attention_of_llama_70b_on_1_8_and_16_devices():
 def test_attention_of_many_devices_is_what_repeats():
     held = attention_parameters_per_device(DEEPSEEK.layers[0], DEEPSEEK.hidden, np.asarray(1e15))
     assert float(held) == pytest.approx(replicated_attention_parameters(DEEPSEEK.layers[0].attention, 7168))
+    eight = attention_parameters_per_device(DEEPSEEK.layers[0], DEEPSEEK.hidden, np.asarray(8.0))
+    # up-projections 1536 x 128 x 192 and 512 x 128 x 256, output 128 x 128 x 7168, two norms: an eighth each
+    cut = 1536 * 128 * 192 + 512 * 128 * 256 + 128 * 128 * 7168 + 1536 + 512
+    assert float(eight) == cut / 8 + 7168 * (512 + 64 + 1536)
     state = LayerGroup(1, state=State("gated_delta", 16, 32, 128, 128))
     assert attention_parameters_per_device(state, 2048, WAYS).tolist() == 0
 

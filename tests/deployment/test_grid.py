@@ -39,6 +39,11 @@ def test_experts_are_cut_like_matrices_or_whole():
     assert set(rows(find_model("mixtral-8x7b"), HGX, 4)) == by_hand
 
 
+def test_one_is_never_refused():
+    check_fixed(LLAMA, Fixed(tp=1, pp=1, dp=1, ep=1))
+    assert rows(LLAMA, HGX, 1, Fixed(tp=1, pp=1, dp=1, ep=1)) == [(1, 1, 1, 1)]
+
+
 @pytest.mark.parametrize("ep", [1, 8])
 def test_both_ways_may_be_fixed(ep: int):
     check_fixed(DEEPSEEK, Fixed(tp=2, dp=4, ep=ep))
@@ -93,7 +98,7 @@ def test_a_system_without_a_network_ends_at_its_domain():
 
 
 @pytest.mark.parametrize(("model", "fixed", "message"), [
-    (LLAMA, Fixed(tp=3), r"tp=3 does not divide num_attention_heads=64 of llama-3.1-70b; try 1, 2, 4, 8, 16, 32, 64"),
+    (LLAMA, Fixed(tp=3), r"tp=3 does not divide num_attention_heads=64 of llama-3.1-70b; try 1, 2, 4, 8, 16, 32, 64$"),
     (LLAMA, Fixed(tp=0), r"tp=0 must be at least 1; leave it out to search"),
     (LLAMA, Fixed(pp=81), r"pp=81 exceeds the 80 layers of llama-3.1-70b; use at most 80"),
     (LLAMA, Fixed(ep=2), r"ep=2 needs experts, but llama-3.1-70b is dense; use ep=1"),

@@ -91,7 +91,7 @@ def test_no_all_reduce_beats_its_bound(size: float, devices: int, rate: float, l
     (tree_all_reduce_s, (0, 64, 450e9, 1e-6), 12e-6),
     (one_shot_all_reduce_s, (1e6, 8, 450e9, 3e-6), 18.556e-6),
     (two_shot_all_reduce_s, (1e6, 8, 450e9, 3e-6), 9.8889e-6),
-    (in_network_all_reduce_s, (1e9, 8, 450e9, 0), 2.2222e-3),
+    (in_network_all_reduce_s, (1e9, 8, 450e9, 0), 2.2222e-3), (in_network_all_reduce_s, (0, 8, 450e9, 3e-6), 6e-6),
     (all_gather_s, (1e9, 8, 450e9, 0), 1.9444e-3),
     # scaling-book ch. 3: an all-to-all on a bidirectional ring takes a quarter of an all-gather of the same total
     (ring_all_to_all_s, (1e9 / 16, 16, 9e10, 0), 1e9 / 9e10 / 4),
@@ -116,8 +116,8 @@ def test_a_message_of_nothing_takes_the_latency():
 
 def test_torus_slices():
     # v5e: 4 links of 45 GB/s each way; a row of 4 uses one axis unclosed, 4x4 two, 16x16 closes.
-    rates = torus_bytes_per_s(POD.fabric, np.array([2, 4, 16, 64, 256])) / 1e9
-    assert rates.tolist() == [45, 90, 90, 90, 180]
+    rates = torus_bytes_per_s(POD.fabric, np.array([2, 3, 4, 16, 64, 256])) / 1e9
+    assert rates.tolist() == [45, 45, 90, 90, 90, 180]
     three = Fabric("torus_3d", 8960, 540e9, 90e9, 1e-6)
     assert torus_bytes_per_s(three, np.array([2, 8, 64])).tolist() == [90e9, 270e9, 540e9]
 
@@ -134,6 +134,42 @@ def test_an_all_reduce_across_nodes():
     inside = 2 * float(all_gather_s(size, 8, HGX.fabric.bytes_per_s, HGX.fabric.latency_s))
     between = 2 * latency + size / 8 / HGX.scale_out_bytes_per_s
     assert float(collective_time_s("all_reduce", size, 16, HGX)) == pytest.approx(inside + between)
+
+
+def test_an_all_to_all_in_a_torus():
+    # 16x16 v5e: along each axis a quarter of 16 hops on average over 2 links of 45 GB/s, both axes at once.
+    seconds = float(collective_time_s("all_to_all", 1e9, 256, POD))
+    assert seconds == pytest.approx(16 * 1e9 / (4 * 90e9) + 8 * POD.fabric.latency_s)
+    # A gather: 255 / 256 of the whole through all four links.
+    gather = float(collective_time_s("all_gather", 1e9, 256, POD))
+    assert gather == pytest.approx(255 / 256 * 1e9 / 180e9 + 16 * POD.fabric.latency_s)
+
+
+@pytest.mark.parametrize(("kind", "crossing"), [
+    # 16 devices in two nodes: half of what each sends to all crosses; of a gathered whole each gets an eighth of it
+    ("all_to_all", 0.5), ("all_gather", 0.5 / 8),
+])  # fmt: skip
+def test_what_crosses_between_nodes(kind, crossing: float):
+    slow = replace(HGX, scale_out_bytes_per_s=1e9)
+    seconds = float(collective_time_s(kind, 1e9, 16, slow))
+    assert seconds == pytest.approx(crossing * 1e9 / 1e9 + HGX.scale_out_latency_s)
+    # Where the network is fast, the links in the node remain.
+    fast = replace(HGX, scale_out_bytes_per_s=1e15, scale_out_latency_s=0.0)
+    assert float(collective_time_s(kind, 1e9, 16, fast)) == float(collective_time_s(kind, 1e9, 8, HGX))
+
+
+def test_pcie_takes_a_ring_or_a_tree():
+    l40s = system(chip("l40s").system)
+    rate, latency = l40s.fabric.bytes_per_s, l40s.fabric.latency_s
+    small, large = (float(collective_time_s("all_reduce", size, 8, l40s)) for size in (1.0, 1e9))
+    assert small == float(tree_all_reduce_s(1.0, 8, rate, latency)) < float(ring_all_reduce_s(1.0, 8, rate, latency))
+    assert large == float(ring_all_reduce_s(1e9, 8, rate, latency)) < float(tree_all_reduce_s(1e9, 8, rate, latency))
+
+
+def test_a_ring_sends_both_ways():
+    inf2 = next(one for one in SYSTEMS.values() if one.fabric.topology == "ring")
+    seconds = float(collective_time_s("all_to_all", 1e9, 8, inf2))
+    assert seconds == pytest.approx(8 * 1e9 / (4 * 2 * inf2.fabric.pair_bytes_per_s) + 4 * inf2.fabric.latency_s)
 
 
 def test_a_switch_takes_the_fastest_way():

@@ -76,8 +76,9 @@ def test_the_last_stage_holds_the_head():
     # Llama 70B in 8 stages: 10 layers and the head; embedding and head are equally large.
     counts = parameters(LLAMA).by_component
     layers = sum(counts[name] for name in ("attention", "mlp", "norms")) - 8192
-    held = float(weight_bytes_per_device(LLAMA, {"": "bf16"}, layout(pp=8)))
-    assert held == 2 * (layers / 8 + counts["head"])
+    for pp in (2, 8):
+        held = float(weight_bytes_per_device(LLAMA, {"": "bf16"}, layout(pp=pp)))
+        assert held == 2 * (layers / pp + counts["head"])
     wide = float(weight_bytes_per_device(LLAMA, {"": "fp8", "head": "bf16"}, layout(pp=8)))
     assert wide == layers / 8 + 2 * counts["head"]
 

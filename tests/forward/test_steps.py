@@ -197,6 +197,12 @@ def test_messages_between_nodes_wait_for_the_scale_out_network():
     assert float(across["scale-up network"]) == 0 < float(across["scale-out network"])
 
 
+def test_two_devices_send_too():
+    time = step_time(find_model("llama-3.1-8b"), [decode_segment(1, 100)], layout(tp=2), FORMATS, RATES["ideal"])
+    each = 2 * RATES["ideal"].system.fabric.latency_s
+    assert 64 * each / 2 <= float(time.terms_s["tensor_all_reduce"]) <= 64 * 2 * each
+
+
 def test_stages_pass_a_token_on():
     model, segment, rates = find_model("llama-3.1-70b"), [decode_segment(64, 100)], RATES["ideal"]
     one, four = (step_time(model, segment, layout(tp=2, pp=pp), FORMATS, rates) for pp in (1, 4))

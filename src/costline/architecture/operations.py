@@ -86,7 +86,7 @@ def attention_flop(attention: Attention, pairs: Array, context_tokens: Array, ne
         F = 2 (d_qk + d_v) H pairs                                             grouped-query
         F = min( 2 (2 r + d_rope) H pairs,                                     latent, absorbed
                  2 (d_nope + d_rope + d_v) H pairs + 2 c r H (d_nope + d_v) )  latent, expanded
-        plus 2 H_i d_i q (c + (q + 1) / 2) for a top-k selector
+        plus 2 H_i d_i q (c + (q + 1) / 2) / r for a top-k selector, r tokens pooled into one entry (1 if none are)
 
     Parameters
         attention       -              record
@@ -115,7 +115,8 @@ def attention_flop(attention: Attention, pairs: Array, context_tokens: Array, ne
         flop = np.minimum(absorbed, FLOP_PER_MAC * (per_pair * heads * pairs + expand))
     indexer = attention.indexer
     if indexer is not None and not indexer.shared:
-        scored = new_tokens * (context_tokens + (new_tokens + 1) / 2)
+        rate = attention.compressor.rate if attention.compressor else 1
+        scored = new_tokens * (context_tokens + (new_tokens + 1) / 2) / rate
         flop = flop + FLOP_PER_MAC * indexer.heads * indexer.head_dim * scored
     return flop
 
@@ -142,9 +143,10 @@ def _cache_traffic(attention: Attention, part: Segment, kv_format: str) -> Array
         replace(attention, indexer=None), kv_format
     )
     read = cached_tokens_read(attention, part.context_tokens, part.new_tokens)
-    written = 0.0 if attention.reuses_cache else part.new_tokens
-    scanned = part.context_tokens / (attention.compressor.rate if attention.compressor else 1)
-    return (read + written) * vector + (scanned + part.new_tokens) * selector
+    rate = attention.compressor.rate if attention.compressor else 1
+    pooled = part.new_tokens / rate if attention.compressor else 0.0
+    written = 0.0 if attention.reuses_cache else part.new_tokens + pooled
+    return (read + written) * vector + (part.context_tokens + part.new_tokens) / rate * selector
 
 
 def _attention(attention: Attention, segments: Sequence[Segment], where: Layout, formats: Formats) -> Cost:
