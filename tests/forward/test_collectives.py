@@ -88,7 +88,7 @@ def test_no_all_reduce_beats_its_bound(size: float, devices: int, rate: float, l
     # 2 (n - 1) / n of 1 GB over 450 GB/s on 8 devices: 3.89 ms, what NCCL's bus bandwidth is defined by
     (ring_all_reduce_s, (1e9, 8, 450e9, 0), 3.8889e-3),
     (tree_all_reduce_s, (1e9, 8, 450e9, 0), 4.4444e-3),
-    (tree_all_reduce_s, (0, 64, 450e9, 1e-6), 12e-6),
+    (tree_all_reduce_s, (0, 64, 450e9, 1e-6), 12e-6), (tree_all_reduce_s, (0, 5, 450e9, 1e-6), 6e-6),
     (one_shot_all_reduce_s, (1e6, 8, 450e9, 3e-6), 18.556e-6),
     (two_shot_all_reduce_s, (1e6, 8, 450e9, 3e-6), 9.8889e-6),
     (in_network_all_reduce_s, (1e9, 8, 450e9, 0), 2.2222e-3), (in_network_all_reduce_s, (0, 8, 450e9, 3e-6), 6e-6),
@@ -161,6 +161,7 @@ def test_what_crosses_between_nodes(kind, crossing: float):
 def test_pcie_takes_a_ring_or_a_tree():
     l40s = system(chip("l40s").system)
     rate, latency = l40s.fabric.bytes_per_s, l40s.fabric.latency_s
+    assert float(collective_time_s("all_gather", 0.0, 8, l40s)) == pytest.approx(7 * latency)
     small, large = (float(collective_time_s("all_reduce", size, 8, l40s)) for size in (1.0, 1e9))
     assert small == float(tree_all_reduce_s(1.0, 8, rate, latency)) < float(ring_all_reduce_s(1.0, 8, rate, latency))
     assert large == float(ring_all_reduce_s(1e9, 8, rate, latency)) < float(tree_all_reduce_s(1e9, 8, rate, latency))
