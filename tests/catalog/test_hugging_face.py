@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from costline.architecture.weights import parameters
@@ -214,6 +214,7 @@ BASES = [LLAMA_8B, DEEPSEEK_V3, GPT_OSS_20B, SCOUT["text_config"], QWEN35_397B["
 
 
 @given(base=st.sampled_from(BASES), changes=st.dictionaries(st.sampled_from(NAMES), JSON, max_size=3))
+@example(base=DEEPSEEK_V3, changes={"moe_layer_freq": []})
 def test_whatever_a_configuration_holds_it_is_read_or_refused(base: dict[str, Any], changes: dict[str, Any]):
     try:
         counted = parameters(model_from_config({**base, **changes}))

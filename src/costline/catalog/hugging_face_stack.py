@@ -48,8 +48,9 @@ def sparse_layers(f: Fields) -> list[bool]:
     kinds = f.items("mlp_layer_types", str, depth)
     if kinds is not None:
         return [kind != "dense" for kind in kinds]
-    if isinstance(f.values.get("moe_layer_freq"), list):
-        return [bool(flag) for flag in f.items("moe_layer_freq", int, depth) or []]
+    flags = f.items("moe_layer_freq", int, depth) if isinstance(f.values.get("moe_layer_freq"), list) else None
+    if flags is not None:
+        return [bool(flag) for flag in flags]
     if f.has("first_k_dense_replace", "moe_layer_freq"):
         first = f.count("first_k_dense_replace", default=0, least=0)
         step = f.count("moe_layer_freq", default=1)
