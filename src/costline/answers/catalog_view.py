@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from costline.answers.answer import Answer
 from costline.answers.choices import the_model
+from costline.answers.price_words import age_of
 from costline.answers.scenario import ModelBlock, Scenario
 from costline.architecture.kv_cache import kv_bytes_per_token
 from costline.architecture.weights import parameters
@@ -75,13 +76,13 @@ _NUMBERS: dict[str, Form] = {
     "memory_bytes": "bytes", "hbm_bytes_per_s": "bytes", "max_context_tokens": "count", "layers": "count",
     "usd_per_accelerator_hour": "usd", "g_co2e_per_kwh": "number", "pue": "number", "usd_per_kwh": "number",
     "accelerators_per_node": "count", "tdp_w": "count", "total": "large", "active": "large", "kv_bf16": "count",
-    "bf16": "large", "fp8": "large",
+    "bf16": "large", "fp8": "large", "stale": "flag",
 }  # fmt: skip
 _SHOWN: dict[str, tuple[str, ...]] = {
     "models": ("id", "name", "layers", "total", "active", "kv_bf16", "max_context_tokens", "source"),
     "accelerators": ("id", "name", "memory_bytes", "hbm_bytes_per_s", "bf16", "fp8", "tdp_w", "source"),
     "systems": ("id", "chip", "accelerators_per_node", "topology", "domain_size", "source"),
-    "offers": ("id", "chip", "provider", "term", "usd_per_accelerator_hour", "region", "date", "source"),
+    "offers": ("id", "chip", "provider", "term", "usd_per_accelerator_hour", "region", "date", "stale", "source"),
     "grids": ("id", "name", "level", "g_co2e_per_kwh", "year", "source"),
     "pues": ("id", "operator", "pue", "year", "source"),
     "tariffs": ("id", "region", "sector", "usd_per_kwh", "period", "source"),
@@ -99,7 +100,7 @@ def _listers() -> dict[str, Callable[[], list[Row]]]:
         "models": lambda: [_model_row(model) for model in models.models().values()],
         "accelerators": lambda: [_chip_row(chip) for chip in load.chips().values()],
         "systems": lambda: [_system_row(system) for system in load.systems().values()],
-        "offers": plain(load.offers),
+        "offers": lambda: [{**_plain_row(offer), **age_of(offer)} for offer in load.offers().values()],
         "grids": plain(load.grids),
         "pues": plain(load.pues),
         "tariffs": plain(load.tariffs),
@@ -195,7 +196,7 @@ def _source_of(record: Any, field: str) -> str:
 
 def _offer_row(offer: Offer) -> Row:
     names = ("id", "provider", "term", "usd_per_accelerator_hour", "region", "date")
-    return {name: getattr(offer, name) for name in names}
+    return {**{name: getattr(offer, name) for name in names}, **age_of(offer)}
 
 
 def _text(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from costline.answers.price_words import price_words
 from costline.architecture.weights import parameters
 from costline.catalog.records import Model
 from costline.figures_chart import Axis, Chart, Series
@@ -69,10 +70,11 @@ def summary(data: Mapping[str, Any], model: Model) -> str:
         lines.append("Cost: no rental offer is catalogued for this accelerator; give --price.")
     else:
         lines.append(
-            f"Cost: ${cost['usd_per_hour']:,.2f}/hour ({cost['price_source']}), "
+            f"Cost: ${cost['usd_per_hour']:,.2f}/hour, "
             f"${significant(cost['usd_per_mtok_output'])} per million output tokens, "
             f"${significant(cost['usd_per_mtok_input'])} per million input tokens."
         )
+        lines.append(price_words(cost["price_source"], cost["usd_per_accelerator_hour"], data["accelerator"]))
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from costline.answers.candidates import Candidates
 from costline.answers.choices import check_context, the_model
 from costline.answers.plan import search
 from costline.answers.plan_rows import plain_row
+from costline.answers.price_words import GIVEN, price_words
 from costline.answers.read_scenario import read_scenario
 from costline.answers.scenario import Scenario
 from costline.answers.sources import plan_sources
@@ -96,7 +97,13 @@ def frontier(
         "frontier": points,
         "searched": {"candidates": sum(group.rows for found, *_ in used for group in found)},
     }
-    return Answer("frontier", data, (Table(title, _COLUMNS, tuple(points)),), _charts(points, title), "", sources)
+    words = "\n".join(dict.fromkeys(_price(group) for found, *_ in used for group in found))
+    return Answer("frontier", data, (Table(title, _COLUMNS, tuple(points)),), _charts(points, title), words, sources)
+
+
+def _price(group: Candidates) -> str:
+    source = group.price.offer.id if group.price.offer else GIVEN
+    return price_words(source, group.price.usd_per_hour, group.site.chip.id)
 
 
 def _front(found: list[Candidates]) -> list[dict[str, Any]]:

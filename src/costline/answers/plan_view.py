@@ -6,12 +6,11 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from costline.answers.price_words import price_words
 from costline.answers.scenario import Scenario
 from costline.architecture.weights import parameters
-from costline.catalog import find
 from costline.catalog.records import Model
 from costline.figures_chart import Axis, Chart, Series
-from costline.money.price import STALE_DAYS, price_age_days
 from costline.quantities import MILLI, PERCENT, format_count, format_seconds
 from costline.render import Column, Table, written
 
@@ -85,7 +84,8 @@ def summary(
     lines += [_runner_up(rows)] if len(rows) > 1 else []
     if helps:
         lines.append(f"Would help most: {helps[0]['change']} (saves {helps[0]['saving'] * PERCENT:.0f} %).")
-    lines.append(_price_line(best, today))
+    price = best["price_usd_per_accelerator_hour"]
+    lines.append(price_words(best["price_source"], price, best["accelerator"], today))
     counts = parameters(model)
     lines.append(f"{model.name}: {format_count(counts.total)} parameters, {format_count(counts.active)} active.")
     if unpriced:
@@ -100,16 +100,6 @@ def _runner_up(rows: Sequence[Mapping[str, Any]]) -> str:
         f"Runner-up: {second['accelerators']} × {second['accelerator']} as {second['layout']}, "
         f"{second['weights']} weights, {more * PERCENT:.0f} % dearer, TPOT {format_seconds(second['tpot_s'])}."
     )
-
-
-def _price_line(best: Mapping[str, Any], today: datetime.date) -> str:
-    price = f"${best['price_usd_per_accelerator_hour']:g} per {best['accelerator']}-hour"
-    if best["price_source"] == "given":
-        return f"Price: {price}, as given."
-    offer = find.offer(best["price_source"])
-    age = price_age_days(offer.date, today)
-    stale = f" — {age} days old, check it" if age is not None and age > STALE_DAYS else ""
-    return f"Price: {price}, {offer.provider} {offer.term} of {offer.date}{stale}."
 
 
 def charts(
