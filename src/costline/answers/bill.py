@@ -28,6 +28,7 @@ from costline.answers.bill_ways import (
     supplies_of,
     usages_of,
 )
+from costline.errors import InputError
 
 
 def bill(
@@ -47,6 +48,7 @@ def bill(
         "question": "bill",
         "model": found.fleet.unit.model.id,
         "scenario": question.asked.model_dump(),
+        "left_out": list(found.left_out),
         "deployment": dict(found.fleet.unit.row),
         "volume": fleet_row(found),
         "bills": rows,
@@ -71,4 +73,6 @@ def ways_of(found: Billed) -> list[Way]:
     if found.by_the_hour is not None:
         supplies = supplies_of(found.by_the_hour, found.reserved, found.spot)
         ways.append(mixed_way(supplies, fleet, sent))
+    if not ways:
+        raise InputError(f"nothing is left to bill; ask for one of api, rent and own {'; '.join(found.left_out)}".strip())
     return ways

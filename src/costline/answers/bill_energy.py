@@ -15,14 +15,14 @@ from costline.quantities import HOURS_PER_MONTH, KILO
 UNKNOWN: dict[str, Any] = dict.fromkeys(
     ("kwh", "kg_co2e", "embodied_kg_co2e", "joule_per_input_token", "joule_per_output_token")
 )
-"""An API says nothing of its machines."""
+"""An API says nothing of its machines, and of some accelerators the power is not known."""
 
 
 def energy_row(way: Way, found: Billed) -> dict[str, Any]:
     """Energy and carbon of a way with machines: those of the node, at the power of its mean use."""
-    if way.accelerator_hours is None:
-        return dict(UNKNOWN)
     fleet, owned, hours = found.fleet, found.machines, way.accelerator_hours
+    if hours is None or owned is None:
+        return dict(UNKNOWN)
     values = likely_values(owned.numbers)
     nodes = hours / HOURS_PER_MONTH / owned.node.accelerators
     drawn = nodes * drawn_power_w(

@@ -10,14 +10,15 @@ from costline.answers.api_way import ApiWay, median_first, sellers, the_api
 from costline.answers.bill_fleet import Fleet, the_fleet
 from costline.answers.bill_scenario import BillQuestion
 from costline.answers.candidates import load_of
-from costline.answers.money_blocks import ApiBlock, OwnBlock, RentBlock
+from costline.answers.compare_question import unless_missing
+from costline.answers.money_blocks import ApiBlock, OwnBlock
 from costline.answers.own_node import Owning, owning
 from costline.answers.rental import Rental, the_rental
 from costline.answers.serving_unit import ServingUnit, serving_unit
 from costline.catalog import costs, find
 from costline.catalog.cost_records import NodeCost, Transfer
 from costline.catalog.records import Grid
-from costline.errors import UnknownIdError
+from costline.errors import InputError, UnknownIdError
 from costline.money.api_bill import Usage
 
 
@@ -32,8 +33,8 @@ class Billed:
     node: NodeCost
     apis: tuple[ApiWay, ...]
     owned: Owning | None
-    machines: Owning
-    """The node whose power stands for every machine, bought or rented."""
+    machines: Owning | None
+    """The node whose power stands for every machine, bought or rented; None where its power is not known."""
     rental: Rental | None
     by_the_hour: Rental | None
     """The same offer in lots of a replica, as the mix rents it."""
@@ -43,6 +44,8 @@ class Billed:
     transfer: Transfer | None
     sent_bytes: float
     grid: Grid
+    left_out: tuple[str, ...]
+    """Ways that were not asked for and lack a fact, and why."""
 
     @property
     def tokens(self) -> tuple[float, float]:
@@ -57,42 +60,51 @@ def billed(question: BillQuestion, today: datetime.date) -> Billed:
     unit = serving_unit(asked)
     means = (asked.workload.input_mean, asked.workload.output_mean, load_of(asked).cached_tokens)
     usage = Usage(*(Decimal(str(tokens)) for tokens in means))
-    owned = owning(block.own, unit.chip) if block.own else None
-    machines = owned or owning(OwnBlock(usd_per_accelerator=0), unit.chip)
-    fleet = the_fleet(question, unit, machines.node.accelerators, machines)
+    left_out: list[str] = []
+    owned = unless_missing(block, "own", lambda wanted: owning(wanted, unit.chip), left_out)
+    machines = owned or _unpriced(unit)
+    node = machines.node.accelerators if machines else unit.system.accelerators_per_node
+    fleet = the_fleet(question, unit, node, machines)
 
-    def rent(wanted: RentBlock | None, lot: int) -> Rental | None:
-        return the_rental(wanted, unit.chip, lot, today, asked.price) if wanted else None
+    def rent(way: str, lot: int) -> Rental | None:
+        return unless_missing(block, way, lambda one: the_rental(one, unit.chip, lot, today, asked.price), left_out)
 
-    whole, hourly = (rent(block.rent, lot) for lot in (machines.node.accelerators, unit.accelerators))
-    spot = rent(block.spot, unit.accelerators)
+    def apis(wanted: list[ApiBlock]) -> tuple[ApiWay, ...]:
+        blocks = wanted if "api" in block.model_fields_set else _three_sellers(unit, usage, today)
+        return tuple(the_api(one, unit.model, usage, today) for one in blocks)
+
+    hourly, spot = rent("rent", unit.accelerators), rent("spot", unit.accelerators)
     sent = block.egress.bytes_per_output_token if block.egress else 0.0
     return Billed(
         question=question,
         usage=usage,
         fleet=fleet,
         node=costs.node_for(unit.chip.id),
-        apis=tuple(the_api(one, unit.model, usage, today) for one in _api_blocks(question, unit, usage, today)),
+        apis=unless_missing(block, "api", apis, left_out) or (),
         owned=owned,
         machines=machines,
+        rental=rent("rent", node),
+        by_the_hour=hourly if hourly is not None and hourly.by_the_hour else None,
+        reserved=rent("reserved", unit.accelerators),
+        spot=(spot, block.spot.demand_share, block.spot.loss) if spot and block.spot else None,
         transfer=_transfer(block.egress.transfer) if block.egress else None,
         sent_bytes=sent * asked.workload.output_mean * fleet.requests,
         grid=find.grid(block.grid),
-        rental=whole,
-        by_the_hour=hourly if hourly is not None and hourly.by_the_hour else None,
-        reserved=rent(block.reserved, unit.accelerators),
-        spot=(spot, block.spot.demand_share, block.spot.loss) if spot and block.spot else None,
+        left_out=tuple(dict.fromkeys(left_out)),
     )
 
 
-def _api_blocks(
-    question: BillQuestion, unit: ServingUnit, usage: Usage, today: datetime.date
-) -> list[ApiBlock]:
-    """The APIs that were asked for, else the cheapest, the median and the dearest seller of the model."""
-    if question.asked.bill.api is not None:
-        return question.asked.bill.api
-    block = ApiBlock()
-    middle, *others = median_first(sellers(unit.model, today), block, usage)
+def _unpriced(unit: ServingUnit) -> Owning | None:
+    """The node without its price, for power and failures; None where not even its power is known."""
+    try:
+        return owning(OwnBlock(usd_per_accelerator=0), unit.chip)
+    except InputError:
+        return None
+
+
+def _three_sellers(unit: ServingUnit, usage: Usage, today: datetime.date) -> list[ApiBlock]:
+    """The cheapest, the median and the dearest seller of the model."""
+    middle, *others = median_first(sellers(unit.model, today), ApiBlock(), usage)
     chosen = [*others[:1], middle, *others[1:][-1:]]
     return [ApiBlock(provider=card.provider, model=card.model) for card in chosen]
 

@@ -59,7 +59,7 @@ class BillBlock(ScenarioBlock):
         default=None, description="relative load of 24 or 168 hours; the trace's own hours anchor it"
     )
     api: list[ApiBlock] | None = Field(
-        default=None, description="APIs; default = the cheapest, median and dearest seller", max_length=20
+        default=[], description="APIs; default = the cheapest, median and dearest seller", max_length=20
     )
     rent: RentBlock | None = Field(default_factory=RentBlock, description="whole nodes, on demand")
     reserved: RentBlock | None = Field(

@@ -25,7 +25,7 @@ def bill_sources(found: Billed) -> tuple[Used, ...]:
     grid = found.grid.provenance[""]
     value = f"{found.grid.g_co2e_per_kwh:g} g CO2e per kWh, {found.grid.year}"
     facts.append(Used(f"grid {found.grid.id}", value, grid.kind, grid.source, grid.retrieved))
-    numbers = [one.used() for one in found.machines.numbers.values()]
+    numbers = [one.used() for one in (found.machines.numbers.values() if found.machines else ())]
     trace = found.question.trace
     if trace is not None:
         facts.append(Used("trace", f"{trace.requests:,} requests in {trace.span_s:,.0f} s", "given", trace.path, ""))

@@ -93,11 +93,13 @@ def read_trace(path: Path) -> Trace:
 
 
 def _rows(path: Path) -> Iterator[tuple[float, float, float]]:
+    number = 0
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file, strict=True)
             _check_header(next(lines, [""]), path)
             clock: Clock | None = None
+            number = 1
             for number, line in enumerate(lines, start=2):
                 place = f"trace {path} row {number}"
                 if len(line) != len(COLUMNS):
@@ -106,7 +108,9 @@ def _rows(path: Path) -> Iterator[tuple[float, float, float]]:
                     raise InputError(f"trace {path} has more than {MOST_ROWS:,} rows; cut it")
                 clock = clock or _clock(line[0])
                 yield clock(line[0], place), _tokens(line[1], COLUMNS[1], place), _tokens(line[2], COLUMNS[2], place)
-    except (OSError, ValueError, csv.Error) as error:
+    except csv.Error as error:
+        raise InputError(f"trace {path} row {number + 1}: {error}; correct its quotes") from None
+    except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
 
 

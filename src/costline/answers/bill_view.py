@@ -118,6 +118,7 @@ def summary(data: Row) -> str:
             f"Spares: {volume['spare_replicas']} beside {volume['replicas_peak']} replicas keep "
             f"{volume['availability']:.4%} where {promise:.4%} is promised."
         )
+    lines += [f"{why[:1].upper()}{why[1:]}." for why in data["left_out"]]
     stale = [row["label"] for row in data["prices"] if row["stale"]]
     assumed = [row["label"] for row in data["prices"] if row["kind"] == "assumed"]
     lines += [f"Prices older than {STALE_DAYS} days, check them: {', '.join(stale)}."] if stale else []
@@ -130,12 +131,12 @@ def _load(volume: Row) -> str:
     seen = ""
     if trace is not None:
         seen = (
-            f"{trace['requests']:,} requests of the trace in {trace['span_s'] / HOUR_S:.2f} hours "
-            f"({trace['requests_per_s']:.2f}/s), taken to a month: "
+            f"{trace['requests']:,} requests of the trace in {significant(trace['span_s'] / HOUR_S)} hours "
+            f"({significant(trace['requests_per_s'])}/s), taken to a month: "
         )
     return (
-        f"Load: {seen}{volume['mean_requests_per_s']:.2f} requests/s on average, {volume['peak_requests_per_s']:.2f} "
-        f"in the busiest hour; {volume['shape']}."
+        f"Load: {seen}{significant(volume['mean_requests_per_s'])} requests/s on average, "
+        f"{significant(volume['peak_requests_per_s'])} in the busiest hour; {volume['shape']}."
     )
 
 

@@ -28,8 +28,9 @@ def one_line(error: ValidationError, root: type[BaseModel]) -> str:
     first = max(found, key=lambda fault: len(_place(fault)))
     place = _place(first)
     same = {fault["type"] for fault in found if _place(fault) == place}
-    if same & set(_A_BLOCK) and keys_of(root, place):
-        return f"{written(place) or 'scenario'} must be a block; write {place[-1]}: {{{keys_of(root, place)[0]}: …}}"
+    if place and same & set(_A_BLOCK) and keys_of(root, place):
+        name = f"{place[-1]}: " if isinstance(place[-1], str) else ""
+        return f"{written(place)} must be a block; write {name}{{{keys_of(root, place)[0]}: …}}"
     if first["type"] == "missing" and isinstance(place[-1], int):
         return f"{written(place[:-1])} must be a number or [low, likely, high]; write all three"
     if same & set(_A_LIST) and isinstance(first["input"], list | tuple):

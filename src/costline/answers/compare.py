@@ -63,6 +63,7 @@ def compare(
         "question": "compare",
         "model": setting.unit.model.id,
         "scenario": question.asked.model_dump(),
+        "left_out": list(question.left_out),
         "deployment": dict(setting.unit.row),
         "volume": volume_row(setting),
         "options": option_rows(question, likely, corners),

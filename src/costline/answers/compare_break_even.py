@@ -35,7 +35,8 @@ def first_and_last_crossing(volume: Array, way: Array, other: Array) -> tuple[Ar
 
     Curves lie along the last axis. 0 where it is so from the start, inf where it is never so (or never for good).
     """
-    log_x, gap = np.log(volume), np.log(as_array(way)) - np.log(as_array(other))
+    least = np.finfo(np.float64).tiny  # what is free has no logarithm
+    log_x, gap = np.log(volume), np.log(np.maximum(way, least)) - np.log(np.maximum(other, least))
     below = gap <= 0
     falls = ~below[..., :-1] & below[..., 1:]
     step = gap[..., :-1] - gap[..., 1:]

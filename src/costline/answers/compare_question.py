@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, TypeVar
 
 from costline.answers import compare_assumptions as assume
 from costline.answers.api_way import ApiWay, the_api
 from costline.answers.assumption import Assumption
 from costline.answers.candidates import load_of
 from costline.answers.compare_costs import MONTH_S, WAYS, Setting
-from costline.answers.compare_scenario import CompareScenario
+from costline.answers.compare_scenario import CompareBlock, CompareScenario
 from costline.answers.load_shape import LoadShape, by_hour, flat, in_stages
-from costline.answers.own_node import owning
+from costline.answers.own_node import Owning, owning
 from costline.answers.rental import Rental, the_rental
-from costline.answers.serving_unit import serving_unit
+from costline.answers.scenario import ScenarioBlock
+from costline.answers.serving_unit import ServingUnit, serving_unit
 from costline.errors import InputError
 from costline.money.api_bill import Usage
 
 MONTHS, MONTHS_PER_YEAR = 36, 12
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,27 +37,31 @@ class Question:
     api: ApiWay | None
     rental: Rental | None
     assumptions: Mapping[str, Assumption]
+    left_out: tuple[str, ...]
+    """Ways that were not asked for and lack a fact, and why."""
 
 
 def the_question(asked: CompareScenario, today: datetime.date) -> Question:
     """What the scenario means: the deployment, the load's shape, the ways and every number behind them."""
     block, work, unit = asked.compare, asked.workload, serving_unit(asked)
-    cached = load_of(asked).cached_tokens
-    usage = Usage(Decimal(str(work.input_mean)), Decimal(str(work.output_mean)), Decimal(str(cached)))
-    api = the_api(block.api, unit.model, usage, today) if block.api else None
-    rental = the_rental(block.rent, unit.chip, unit.accelerators, today, asked.price) if block.rent else None
+    means = (work.input_mean, work.output_mean, load_of(asked).cached_tokens)
+    usage = Usage(*(Decimal(str(tokens)) for tokens in means))
+    left_out: list[str] = []
+
+    def found(way: str, of: Callable[[Any], T]) -> T | None:
+        return unless_missing(block, way, of, left_out)
+
+    api = found("api", lambda wanted: the_api(wanted, unit.model, usage, today))
+    rental = found("rent", lambda wanted: the_rental(wanted, unit.chip, unit.accelerators, today, asked.price))
+    owned = found("own", lambda wanted: owning(wanted, unit.chip))
+    ways = tuple(way for way, one in zip(WAYS, (api, rental, owned), strict=True) if one is not None)
+    if len(ways) < 2:
+        raise InputError(f"only {' and '.join(ways) or 'nothing'} is left to compare: {'; '.join(left_out)}")
     shape = load_shape(asked)
-    assumptions = [assume.speed(unit)]
-    if block.api and api:
-        assumptions += [api.price, assume.decline("api", block.api)]
-    if block.rent and rental:
-        assumptions += [rental.price, assume.decline("rent", block.rent, fixed=not rental.by_the_hour)]
-    owned = owning(block.own, unit.chip) if block.own else None
-    assumptions += owned.numbers.values() if owned else ()
     setting = Setting(
         unit=unit,
         shape=shape,
-        ways=tuple(way for way in WAYS if getattr(block, way) is not None),
+        ways=ways,
         input_tokens=work.input_mean,
         output_tokens=work.output_mean,
         requests_per_month=_requests(asked, shape),
@@ -63,7 +70,35 @@ def the_question(asked: CompareScenario, today: datetime.date) -> Question:
         typed_utilization=block.utilization,
         owning=owned,
     )
-    return Question(asked, setting, usage, api, rental, {one.name: one for one in assumptions})
+    numbers = _numbers(block, unit, (api, rental, owned))
+    return Question(asked, setting, usage, api, rental, {one.name: one for one in numbers}, tuple(left_out))
+
+
+def unless_missing(block: ScenarioBlock, way: str, of: Callable[[Any], T], left_out: list[str]) -> T | None:
+    """A way that the block wants; one that it does not mention is left out, and why is noted, if facts are missing."""
+    wanted = getattr(block, way)
+    if wanted is None:
+        return None
+    try:
+        return of(wanted)
+    except InputError as missing:
+        if way in block.model_fields_set:
+            raise
+        left_out.append(f"{way} is left out: {missing}")
+        return None
+
+
+def _numbers(
+    block: CompareBlock, unit: ServingUnit, ways: tuple[ApiWay | None, Rental | None, Owning | None]
+) -> list[Assumption]:
+    """Every number that the ways rest on."""
+    api, rental, owned = ways
+    found = [assume.speed(unit)]
+    if api and block.api:
+        found += [api.price, assume.decline("api", block.api)]
+    if rental and block.rent:
+        found += [rental.price, assume.decline("rent", block.rent, fixed=not rental.by_the_hour)]
+    return [*found, *(owned.numbers.values() if owned else ())]
 
 
 def load_shape(asked: CompareScenario) -> LoadShape:

@@ -17,7 +17,7 @@ FIRM, LEANING = 0.9, 0.6
 def summary(data: Row) -> str:
     """What to do, how firm that is, where it turns, what it hangs on, and how old the prices are."""
     lines = [_decision(data), _firmness(data), _upfront(data), *_break_evens(data), _hangs_on(data)]
-    lines.append(_prices(data["prices"]))
+    lines += [*(f"{why[:1].upper()}{why[1:]}." for why in data["left_out"]), _prices(data["prices"])]
     assumed = data["scenario"]["compare"]["utilization"] is not None
     lines += [most_used(data)] if assumed else []
     return "\n".join(line for line in lines if line)
