@@ -370,6 +370,30 @@ def test_unknown_names_are_told_the_nearest(block: dict[str, Any], name: str):
 # The Azure conversation trace
 
 
+def test_the_load_of_the_month_is_the_mean_of_its_hours(tmp_path: Path):
+    assert found().fleet.requests == pytest.approx(20 / 4 * float(np.mean(DAY)) * SECONDS, rel=1e-6)
+    assert float(found().fleet.requests_per_s.max()) == pytest.approx(20)  # the busiest hour has the rate asked for
+    path = written(tmp_path, "".join(f"2023-11-16 03:{k:02d}:00,100,10\n" for k in range(30)))
+    volume = bill(traced(path, load_by_hour=DAY, scale=3), today=TODAY).data["volume"]
+    rate = 3 * 30 / (29 * 60)  # measured in an hour of weight 1
+    assert volume["peak_requests_per_s"] == pytest.approx(4 * rate)
+    assert volume["mean_requests_per_s"] == pytest.approx(float(np.mean(DAY)) * rate)
+
+
+def test_gaps_between_requests_are_as_bursty_as_measured(tmp_path: Path):
+    trace = read_trace(written(tmp_path, "0,1,1\n1,1,1\n10,1,1\n"))
+    assert trace.arrival_cv == pytest.approx(4 / 5)  # gaps of 1 and 9 seconds
+    assert read_bill(traced(Path(trace.path))).asked.workload.arrival_cv2 == pytest.approx(0.64)
+
+
+def test_lengths_are_those_of_the_trace(tmp_path: Path):
+    rows = "".join(f"{k},{100 * (k + 1)},{10 if k < 19 else 10_000}\n" for k in range(20))
+    trace = read_trace(written(tmp_path, rows))
+    assert trace.lengths(trace.input_tokens) == {"mean": 1050, "p95": pytest.approx(1905)}
+    assert trace.lengths(trace.output_tokens).keys() == {"mean", "p95"}
+    assert trace.lengths(np.array([1.0] * 99 + [10_000.0])) == {"mean": pytest.approx(100.99)}
+
+
 @pytest.mark.measured
 def test_a_month_of_the_azure_trace_side_by_side(shared: Path):
     api = [{"provider": name} for name in ("novita", "groq", "together")]

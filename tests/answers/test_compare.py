@@ -144,6 +144,22 @@ def test_use_is_computed_from_the_shape_of_the_load():
     assert float(costs.nodes) == float(monthly_costs(asked().setting, likely(asked())).nodes)
 
 
+def test_a_replica_is_loaded_as_far_as_the_targets_allow():
+    def sustained(tpot_ms: float) -> float:
+        slo = {"ttft_p99_ms": 60_000, "tpot_p99_ms": tpot_ms}
+        fixed = {"deployment": {"tp": 4, "batch": 128}, "workload": {**BASE["workload"], "request_rate": 1}}
+        unit = the_question(read_compare(document(slo=slo, **fixed)), TODAY).setting.unit
+        return unit.sustained_requests_per_s / unit.capacity_requests_per_s
+
+    tight, wide, any_speed = (sustained(tpot_ms) for tpot_ms in (25, 40, 10_000))
+    assert 0.05 < tight < wide < any_speed == pytest.approx(0.95)  # plans stay below 95 % of capacity
+
+
+def test_the_life_of_accelerators_spreads_their_price():
+    short, long = (usd(asked(), "own", years=years) for years in (3.0, 6.0))
+    assert short > usd(asked(), "own") > long
+
+
 def test_a_reservation_is_paid_in_hours_that_do_not_need_it():
     block = {"api": {"provider": "groq"}, "rent": {"usd_per_accelerator_hour": 2.0}}
     load = [1.0] * 12 + [4.0] * 12
