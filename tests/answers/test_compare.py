@@ -23,6 +23,7 @@ from costline.answers.compare_assumptions import flips_at, lead_usd
 from costline.answers.compare_costs import monthly_costs
 from costline.answers.compare_question import Question, the_question
 from costline.answers.compare_scenario import read_compare
+from costline.answers.money_blocks import ApiBlock
 from costline.answers.own_node import owned_node
 from costline.answers.phase_split import by_phase
 from costline.catalog import api_prices
@@ -398,6 +399,16 @@ def test_numbers_given_win_over_the_catalogue():
     assert (found["pue"].likely, found["pue"].certain) == (1.10, True)
     assert (found["tariff"].likely, found["tariff"].date) == (0.1, "2026-10-01")
     assert found["usd_per_accelerator"].range == (22_000, 26_000, 33_600)
+
+
+def test_the_seller_in_the_middle_stands_for_those_who_are_not_named():
+    usage, model = asked().usage, asked().setting.unit.model
+    cards = [one for one in api_prices.sellers(model.id, as_of=TODAY.isoformat()) if not one.deprecated]
+    blocks = [ApiBlock(provider=one.provider, model=one.model) for one in cards]
+    each = sorted(the_api(block, model, usage, TODAY).price.likely for block in blocks)
+    price = the_api(ApiBlock(), model, usage, TODAY).price
+    assert price.range == (each[0], each[(len(each) - 1) // 2], each[-1])
+    assert not price.certain
 
 
 def test_a_way_without_facts_is_left_out_unless_it_is_asked_for():

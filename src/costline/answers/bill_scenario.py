@@ -33,7 +33,7 @@ class EgressBlock(ScenarioBlock):
     """Answers on their way out of rented accelerators."""
 
     transfer: str = Field(default="aws-internet", description="id of a transfer price of the catalogue")
-    bytes_per_output_token: Annotated[Number, Field(ge=0, le=1_000_000)] = Field(
+    bytes_per_output_token: Annotated[Number, Field(ge=0, le=2**20)] = Field(
         default=300, description="sent for each output token: about 5 as plain text, hundreds as an event of a stream"
     )
 

@@ -16,7 +16,7 @@ from costline.catalog.fields import DATE
 
 T = TypeVar("T")
 RentalTerm = Literal["on-demand", "reserved", "spot", "community"]
-MOST_USD = 1_000_000_000
+MOST_USD = 2**30
 """Dearest purchase, salary or token price that is taken for one."""
 LONGEST_YEARS = 50
 HOURS_OF_DAY = 24
