@@ -315,6 +315,7 @@ def test_prices_have_days_and_old_ones_are_flagged():
     assert {row["label"] for row in rows} >= {"API, groq", "API, together", "rented on-demand", "egress", "electricity"}
     assert [row["label"] for row in rows if row["stale"]] == ["rented on-demand", "electricity"]
     assert "older than 90 days" in answered().summary
+    assert "(older than 90 days)" in answered().charts["bill"].note
 
 
 def test_three_sellers_stand_in_where_none_is_named():

@@ -351,6 +351,7 @@ def test_each_price_has_a_day_and_an_old_one_is_flagged():
     assert all(row["date"] or row["kind"] == "given" for row in rows.values())
     assert "Older than 90 days" in answered().summary
     assert "OLDER THAN 90 DAYS" in str(answered())
+    assert all("2026-05-24 (older than 90 days)" in chart.note for chart in answered().charts.values())
     later = compare(document(), today=TODAY + datetime.timedelta(days=100))
     assert {row["name"]: row["stale"] for row in later.data["prices"]}["api_price"]
 

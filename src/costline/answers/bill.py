@@ -74,5 +74,6 @@ def ways_of(found: Billed) -> list[Way]:
         supplies = supplies_of(found.by_the_hour, found.reserved, found.spot)
         ways.append(mixed_way(supplies, fleet, sent))
     if not ways:
-        raise InputError(f"nothing is left to bill; ask for one of api, rent and own {'; '.join(found.left_out)}".strip())
+        why = "; ".join(found.left_out)
+        raise InputError(f"nothing is left to bill; ask for one of api, rent and own. {why}".strip(" ."))
     return ways

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from costline.answers.compare_view import dollars, price_texts
+from costline.answers.compare_view import dollars, price_texts, prices_note
 from costline.figures_chart import Axis, Chart, Series
 from costline.money.price import STALE_DAYS
 from costline.quantities import HOUR_S, KILO, PERCENT, format_count, significant
@@ -164,13 +164,12 @@ def charts(data: Row) -> dict[str, Chart]:
         for key, label in _PHASES.items()
         if any(row[key] for row in rows)
     )
-    dates = [f"{row['label']} of {row['date']}" for row in data["prices"] if row["date"]]
     chart = Chart(
         title=title_of(data),
         subtitle=data["volume"]["shape"],
         x=Axis("thousand USD a month"),
         y=Axis("", categories=names),
         series=series,
-        note=f"Prices: {', '.join(dates)}." if dates else "",
+        note=prices_note(data["prices"]),
     )
     return {"bill": chart}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from costline.answers.compare_view import WORDS, dollars, most_used, title_of, used_text
+from costline.answers.compare_view import WORDS, dollars, most_used, prices_note, title_of, used_text
 from costline.figures_chart import Axis, Chart, Dash, Series
 from costline.quantities import PERCENT, format_count, significant
 
@@ -41,7 +41,7 @@ def _over_volume(data: Row) -> Chart:
         x=Axis("tokens a month, input and output", log=True),
         y=Axis("cost ($ per million tokens)", log=True),
         series=(*lines, *marks),
-        note=_note(data),
+        note=prices_note(data["prices"]),
     )
 
 
@@ -65,7 +65,7 @@ def _over_utilization(data: Row) -> Chart:
         x=Axis("utilisation (% of capacity)", log=True),
         y=Axis("cost ($ per million tokens)", log=True),
         series=(*lines, *marks),
-        note=_note(data),
+        note=prices_note(data["prices"]),
     )
 
 
@@ -83,7 +83,7 @@ def _cash_flow(data: Row) -> Chart:
         x=Axis("month"),
         y=Axis("USD"),
         series=tuple(lines),
-        note=_note(data),
+        note=prices_note(data["prices"]),
     )
 
 
@@ -113,8 +113,3 @@ def _at(x: Sequence[float], y: Any, at: float) -> float:
     place = next(i for i in range(1, len(x)) if x[i] >= at)
     share = math.log(at / x[place - 1]) / math.log(x[place] / x[place - 1])
     return float(y[place - 1]) ** (1 - share) * float(y[place]) ** share
-
-
-def _note(data: Row) -> str:
-    prices = [f"{row['label']} of {row['date']}" for row in data["prices"] if row["date"]]
-    return f"Prices: {', '.join(prices)}." if prices else "Prices as given or assumed."

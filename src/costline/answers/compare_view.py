@@ -201,6 +201,13 @@ def price_texts(row: Row) -> dict[str, Any]:
     return {**row, "value": value, "source": source, "date": row["date"] or "–", "remark": remark}
 
 
+def prices_note(rows: Sequence[Row]) -> str:
+    """The day of every price in a line, for a figure; one older than 90 days says so."""
+    old = f" (older than {STALE_DAYS} days)"
+    dates = [f"{row['label']} of {row['date']}{old if row['stale'] else ''}" for row in rows if row["date"]]
+    return f"Prices: {', '.join(dates)}." if dates else "Prices as given or assumed."
+
+
 def _cash_flow(rows: Sequence[Row]) -> Table:
     headings = {
         "api_usd": "API", "rent_usd": "rented", "own_usd": "owned", "own_less_resale_usd": "owned less resale",
