@@ -27,7 +27,7 @@ def test_each_command_is_documented():
     page = text("docs/cli.md")
     assert [path for path in found if f"\n## {path}\n" not in page] == []
     assert [path for path, command in found.items() if not command.help] == []
-    assert {"costline plan", "costline estimate", "costline simulate", "costline reproduce"} <= found.keys()
+    assert {"costline plan", "costline estimate", "costline compare", "costline reproduce"} <= found.keys()
 
 
 def test_each_option_is_documented():
