@@ -20,7 +20,12 @@ from costline.catalog.find import chip, engine, system
 from costline.catalog.load import LOADERS, sources
 from costline.catalog.models import find_model, models
 from costline.catalog.records import Model
-from costline.forward.closed_forms import attention_crossover_tokens, prefill_time_s, tiered_read_time_s
+from costline.forward.closed_forms import (
+    attention_crossover_tokens,
+    memory_bytes_per_s,
+    prefill_time_s,
+    tiered_read_time_s,
+)
 from costline.forward.memory import attention_workspace_bytes, max_batch, pool_bytes, weight_bytes_per_device
 from costline.forward.rates import ideal_rates
 from costline.forward.roofline import (
@@ -75,6 +80,17 @@ def step_s(batch: float, *, chips: int = 16, weight_bytes: float = 1.0, model: M
 
 
 # 1. Catalogues
+
+
+def test_cap_1_4_memory_from_stacks_pins_and_rates():
+    assert memory_bytes_per_s(1, 1024, 8e9 / 8) == pytest.approx(1.024e12)  # HBM3E at 8 Gbit/s a pin
+    assert memory_bytes_per_s(0, 1024, 1e9) == 0
+    h100 = chip("h100-sxm").hbm_bytes_per_s
+    assert 5 * 0.6e12 == pytest.approx(3.0e12)  # as announced: five stacks of 0.6 TB/s
+    assert h100 == 3.35e12  # as shipped
+    pin_bit_per_s = 8 * h100 / (5 * 1024)
+    assert memory_bytes_per_s(5, 1024, pin_bit_per_s / 8) == pytest.approx(h100)
+    assert 5.2e9 < pin_bit_per_s < 6.4e9  # below the 6.4 Gbit/s that HBM3 allows
 
 
 def test_cap_1_3_sustained_rates_of_a_study():
@@ -331,7 +347,7 @@ def test_cap_3_18_cache_in_two_memories():
     assert 1e3 * float(tiered_read_time_s(*both)) == pytest.approx(56.25)
 
 
-# Numbers that must show
+# Headline numbers
 
 
 def test_deepseek_v3_counts():

@@ -126,6 +126,7 @@ CASES = [
     case(memory.attention_workspace_bytes, batch=COUNT, heads=(1, 128), new_tokens=TOKENS, bytes_per_score=(1, 4)),
     case(closed_forms.prefill_time_s, parameters=BYTES, prompt_tokens=TOKENS, flop_per_s=RATE, layers=(0, 128),
          attention_width=(0, 16384)),
+    case(closed_forms.memory_bytes_per_s, stacks=COUNT, pins=COUNT, pin_byte_per_s=RATE),
     case(closed_forms.attention_crossover_tokens, mlp_parameters=BYTES, attention_width=(1, 16384)),
     Case(closed_forms.tiered_read_time_s, {"tier_bytes": BYTES, "tier_bytes_per_s": RATE}, "tiered_read_time_s",
          last_axis=True),

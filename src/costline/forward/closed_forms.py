@@ -49,6 +49,30 @@ def prefill_time_s(
     return FLOP_PER_MAC * (as_array(parameters) + attention) * tokens / flop_per_s
 
 
+def memory_bytes_per_s(stacks: Numeric, pins: Numeric, pin_byte_per_s: Numeric) -> Array:
+    """Bandwidth of a device's memory from its stacks: what a datasheet's number is made of.
+
+    Equation
+        W = s n r
+
+    Parameters
+        stacks          s  [1]       array  >= 0
+        pins            n  [1]       array  data pins of a stack (1,024 up to HBM3E, 2,048 for HBM4)
+        pin_byte_per_s  r  [byte/s]  array  of one pin, an eighth of its bit rate
+
+    Returns
+        W  [byte/s]  array, the broadcast shape
+
+    Holds when  every pin carries data all the time; parts ship below the rate that their generation allows.
+    Source      [tanaka-palanor] HBM generations; [derived]
+    Raises      nothing
+
+    >>> float(memory_bytes_per_s(1, 1024, 1e9))
+    1024000000000.0
+    """
+    return as_array(stacks) * pins * as_array(pin_byte_per_s)
+
+
 def attention_crossover_tokens(mlp_parameters: Numeric, attention_width: Numeric) -> Array:
     """Length of a prompt at which causal attention takes as much arithmetic as the MLP.
 
