@@ -86,7 +86,7 @@ def test_cap_1_4_memory_from_stacks_pins_and_rates():
     assert memory_bytes_per_s(1, 1024, 8e9 / 8) == pytest.approx(1.024e12)  # HBM3E at 8 Gbit/s a pin
     assert memory_bytes_per_s(0, 1024, 1e9) == 0
     h100 = chip("h100-sxm").hbm_bytes_per_s
-    assert 5 * 0.6e12 == pytest.approx(3.0e12)  # as announced: five stacks of 0.6 TB/s
+    assert memory_bytes_per_s(5, 1024, 0.6e12 / 1024) == pytest.approx(3.0e12)  # announced: five stacks of 0.6 TB/s
     assert h100 == 3.35e12  # as shipped
     pin_bit_per_s = 8 * h100 / (5 * 1024)
     assert memory_bytes_per_s(5, 1024, pin_bit_per_s / 8) == pytest.approx(h100)
