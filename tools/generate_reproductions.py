@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from costline.answers.reproduce import PUBLICATIONS, figures_of, own_in_units, tables_of
-from costline.answers.reproduce_case import Own
-from costline.answers.reproduce_charts import chart
-from costline.answers.reproduce_own import without
-from costline.answers.reproduce_view import reasons, view
+from costline.answers.reproduce.case import Own
+from costline.answers.reproduce.charts import chart
+from costline.answers.reproduce.own import without
+from costline.answers.reproduce.view import reasons, shown_table
 from costline.figures import svg
 from costline.published.cells import Cell, Table
 from costline.published.erdil_2025_data import printed_rows
@@ -87,7 +87,7 @@ def own_part(table: Table, owns: Mapping[tuple[str, str], Own]) -> str:
 
 def table_part(table: Table) -> str:
     """A published table beside what is computed."""
-    return f"### {table.name}\n\n{table.title}. {table.source}.\n\n{markdown(view(table, {}))}"
+    return f"### {table.name}\n\n{table.title}. {table.source}.\n\n{markdown(shown_table(table, {}))}"
 
 
 def page(publications: Mapping[str, Sequence[Table]], links: Mapping[str, Sequence[str]]) -> str:

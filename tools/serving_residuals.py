@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from costline.answers.choices import activation_format
-from costline.answers.columns import Engine, Load, operate, room, steady_state
+from costline.answers.search.columns import Engine, Load, operate, room, steady_state
 from costline.architecture.formats import FORMATS, format_name
 from costline.architecture.operations import Formats
 from costline.architecture.sharding import Layout, layout

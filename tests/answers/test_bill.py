@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from costline.answers.answer import Answer
 from costline.answers.api_way import the_api
 from costline.answers.bill import bill, ways_of
-from costline.answers.bill_question import Billed, billed
-from costline.answers.bill_scenario import read_bill
-from costline.answers.bill_trace import COLUMNS, read_trace
-from costline.answers.bill_ways import api_way, egress_usd
-from costline.answers.hourly_load import hourly_load
+from costline.answers.bill.hourly_load import hourly_load
+from costline.answers.bill.question import Billed, billed
+from costline.answers.bill.scenario import read_bill
+from costline.answers.bill.trace import COLUMNS, read_trace
+from costline.answers.bill.ways import api_way, egress_usd
 from costline.answers.money_blocks import ApiBlock
 from costline.catalog import costs
 from costline.errors import InfeasibleError, InputError, UnknownIdError

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costline.answers import compare_break_even as turning
 from costline.answers.answer import Answer
 from costline.answers.api_way import the_api
 from costline.answers.assumption import corner_values, likely_values
+from costline.answers.compare import break_even as turning
 from costline.answers.compare import compare
-from costline.answers.compare_assumptions import flips_at, lead_usd
-from costline.answers.compare_costs import monthly_costs
-from costline.answers.compare_question import Question, the_question
-from costline.answers.compare_scenario import read_compare
+from costline.answers.compare.assumptions import flips_at, lead_usd
+from costline.answers.compare.costs import monthly_costs
+from costline.answers.compare.question import Question, the_question
+from costline.answers.compare.scenario import read_compare
 from costline.answers.money_blocks import ApiBlock
 from costline.answers.own_node import owned_node
 from costline.answers.phase_split import by_phase

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import costline
 from costline.answers.choices import the_model
-from costline.answers.plan import ranked, search
 from costline.answers.read_scenario import read_scenario
+from costline.answers.search import ranked, search
 from costline.catalog.find import chip
 from costline.errors import InfeasibleError, InputError
 

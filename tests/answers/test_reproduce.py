@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import generate_reproductions
-from costline.answers import reproduce_view as shown
 from costline.answers.reproduce import PUBLICATIONS, figures_of, reproduce, tables_of, write
-from costline.answers.reproduce_charts import chart
+from costline.answers.reproduce import view as shown
+from costline.answers.reproduce.charts import chart
 from costline.errors import InputError, UnknownIdError
 from costline.figures_svg import svg
 from costline.published import erdil_2025, pope_2022, steinhardt_2022

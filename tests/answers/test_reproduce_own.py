@@ -9,9 +9,9 @@ import pytest
 
 import costline
 from costline.answers.reproduce import PUBLICATIONS, own_in_units, reproduce, tables_of
-from costline.answers.reproduce_case import CALIBRATED, DATASHEET, the_case
-from costline.answers.reproduce_own import own_cells, own_sources, without
-from costline.answers.reproduce_own_search import Question, search
+from costline.answers.reproduce.case import CALIBRATED, DATASHEET, the_case
+from costline.answers.reproduce.own import own_cells, own_sources, without
+from costline.answers.reproduce.own_search import Question, search
 from costline.published.erdil_2025_data import printed_rows
 from generate_reproductions import as_printed
 

@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costline.answers.candidates import load_of
 from costline.answers.faults import keys_of, written
 from costline.answers.read_scenario import MAX_DEPTH, read_scenario
 from costline.answers.scenario import MAX_TOKENS, Scenario
+from costline.answers.search.candidates import load_of
 from costline.errors import InputError
 
 SMALLEST: dict[str, Any] = {"model": {"id": "llama-3.1-8b"}, "workload": {"input_tokens": 100, "output_tokens": 10}}

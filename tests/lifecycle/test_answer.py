@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costline.answers.lifecycle import lifecycle
-from costline.answers.lifecycle_scenario import LifecycleScenario, read_lifecycle
+from costline.answers.lifecycle.scenario import LifecycleScenario, read_lifecycle
 from costline.errors import InfeasibleError, InputError
 
 EXAMPLE = "examples/lifecycle-70b.yml"

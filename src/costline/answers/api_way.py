@@ -11,7 +11,7 @@ from costline.answers.answer import Used
 from costline.answers.assumption import Assumption
 from costline.answers.money_blocks import ApiBlock
 from costline.answers.prices import rates_of
-from costline.answers.prices_rows import card_source
+from costline.answers.prices.rows import card_source
 from costline.catalog import api_prices
 from costline.catalog.api_cards import SOURCE
 from costline.catalog.api_records import ApiPrice, Rates, decimal, flat_rates

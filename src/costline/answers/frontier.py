@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from costline.answers.answer import Answer
-from costline.answers.candidates import Candidates
 from costline.answers.choices import check_context, the_model
-from costline.answers.plan import search
-from costline.answers.plan_rows import plain_row
 from costline.answers.price_words import GIVEN, price_words
 from costline.answers.read_scenario import read_scenario
 from costline.answers.scenario import Scenario
+from costline.answers.search import search
+from costline.answers.search.candidates import Candidates
+from costline.answers.search.rows import plain_row
 from costline.answers.sources import plan_sources
 from costline.catalog.records import Model
 from costline.deployment.search import pareto_mask

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from costline.answers.answer import Used
-from costline.answers.candidates import MOST_UTILIZATION, Candidates, load_of, slo_masks
 from costline.answers.choices import check_context, the_model
-from costline.answers.columns import operate, steady_state
-from costline.answers.plan import ranked, search
-from costline.answers.plan_rows import plain_row
-from costline.answers.reasons import excluded_by
 from costline.answers.scenario import Scenario
+from costline.answers.search import ranked, search
+from costline.answers.search.candidates import MOST_UTILIZATION, Candidates, load_of, slo_masks
+from costline.answers.search.columns import operate, steady_state
+from costline.answers.search.reasons import excluded_by
+from costline.answers.search.rows import plain_row
 from costline.answers.sources import plan_sources
 from costline.architecture.sharding import layout
 from costline.catalog.efficiency import efficiency

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from costline.answers.answer import Used
-from costline.answers.candidates import Candidates
 from costline.answers.choices import Price
 from costline.answers.scenario import Scenario
+from costline.answers.search.candidates import Candidates
 from costline.architecture import experts, formats, kv_cache, operations, sharding, visible, weights
 from costline.catalog.efficiency import efficiency
 from costline.catalog.records import Chip, Model, Provenance, System

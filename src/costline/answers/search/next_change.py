@@ -1,0 +1,81 @@
+"""For one plan: which single change of a resource or a target would serve most for the same money."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from costline.answers.scenario import Scenario
+from costline.answers.search.candidates import Candidates, load_of
+from costline.answers.search.columns import Engine, steady_state
+from costline.answers.search.reasons import LIMIT_NAMES, TARGETS
+from costline.architecture.sharding import layout
+from costline.forward.rates import Rates
+from costline.quantities import MILLI, PERCENT
+
+MORE = 1.25
+RELAXED = 2.0
+
+
+def _with_more(rates: Rates, resource: str) -> Rates:
+    """The same device with a quarter more of one resource."""
+    if resource == "compute":
+        faster = {name: MORE * rate for name, rate in rates.flop_per_s.items()}
+        return replace(rates, flop_per_s=faster, attention_flop_per_s=MORE * rates.attention_flop_per_s)
+    if resource == "memory bandwidth":
+        return replace(
+            rates, hbm_bytes_per_s=MORE * rates.hbm_bytes_per_s, kv_bytes_per_s=MORE * rates.kv_bytes_per_s
+        )
+    if resource == "launch and host speed":
+        return replace(rates, kernel_floor_s=rates.kernel_floor_s / MORE, host_step_s=rates.host_step_s / MORE)
+    system, fabric = rates.system, rates.system.fabric
+    links = replace(
+        fabric,
+        bytes_per_s=MORE * fabric.bytes_per_s,
+        pair_bytes_per_s=MORE * fabric.pair_bytes_per_s,
+        latency_s=fabric.latency_s / MORE,
+    )
+    return replace(rates, system=replace(system, fabric=links))
+
+
+def next_best(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
+    """The change that helps most: a quarter more of a resource, or a target twice as wide, and what it gives.
+
+    `gain` is the rise of requests per USD: at the same batch for a resource, of the best plan of the same accelerator
+    and formats for a target.
+    """
+    found = [*_resources(group, row, scenario), *_targets(group, row, scenario)]
+    change, gain = max(found, key=lambda pair: pair[1])
+    return {"change": change, "gain": gain, "words": f"{change} would serve {gain * PERCENT:.0f} % more for the money"}
+
+
+def _resources(group: Candidates, row: int, scenario: Scenario) -> list[tuple[str, float]]:
+    columns, load = group.columns, load_of(scenario)
+    where = layout(*(columns[name][row] for name in ("tp", "pp", "dp", "ep")))
+    batch = columns["batch"][row] / columns["pp"][row]
+
+    def cycle(engine: Engine) -> float:
+        return float(steady_state(engine, load, where, batch).cycle_s)
+
+    now = cycle(group.engine)
+    names = ["compute", "memory bandwidth", "launch and host speed"]
+    names += ["link speed"] if float(where.devices) > 1 else []
+    more = {name: replace(group.engine, rates=_with_more(group.engine.rates, name)) for name in names}
+    return [(f"{(MORE - 1) * PERCENT:.0f} % more {name}", now / cycle(engine) - 1.0) for name, engine in more.items()]
+
+
+def _targets(group: Candidates, row: int, scenario: Scenario) -> list[tuple[str, float]]:
+    columns = group.columns
+    cost = columns["usd_per_mtok"]
+    asked = {name: getattr(scenario.slo, key) for name, key in TARGETS.items()}
+    limits = {name: target * MILLI for name, target in asked.items() if target is not None}
+    found: list[tuple[str, float]] = []
+    for name in limits:
+        met = [columns[f"{other}_p99_s"] <= limits[other] * (RELAXED if other == name else 1.0) for other in limits]
+        allowed = np.logical_and.reduce([columns["carries"] > 0, *met])
+        least = float(np.min(np.where(allowed, cost, np.inf)))
+        gain = float(cost[row]) / least - 1.0 if least > 0 else 0.0
+        found.append((f"a {LIMIT_NAMES[name]} target of twice the time", gain))
+    return found
