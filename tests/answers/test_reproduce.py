@@ -189,11 +189,11 @@ def test_errors_are_shown_in_per_cent(published: float, computed: float, text: s
 
 def test_notes_have_a_column_only_where_there_are_any():
     (table,) = steinhardt_2022.tables()
-    view = shown.view(table, {})
-    assert [column.key for column in view.columns] == ["row", "column", "published", "computed", "error", "verdict"]
-    assert len(view.rows) == len(table.cells)
+    table_view = shown.shown_table(table, {})
+    assert [column.key for column in table_view.columns] == ["row", "column", "published", "computed", "error", "verdict"]
+    assert len(table_view.rows) == len(table.cells)
     noted = replace(table, cells=(replace(table.cells[0], note="why"),))
-    assert shown.view(noted, {}).columns[-1].key == "note"
+    assert shown.shown_table(noted, {}).columns[-1].key == "note"
 
 
 # Figures
