@@ -125,7 +125,7 @@ def goodput_per_s(good: NDArray[np.bool_], duration_s: float) -> float:
         G = Σ good / T
 
     Parameters
-        good        -       array   whether a request met all targets
+        good        -       mask    whether a request met all targets
         duration_s  T  [s]  scalar  > 0
 
     Returns
@@ -150,11 +150,11 @@ def time_mean(values: Array, lasting_s: Array) -> float:
         M = Σ x_i d_i / Σ d_i
 
     Parameters
-        values     x_i       array  batch, tokens in the cache, requests waiting …
+        values     x_i  [1]  array  batch, tokens in the cache, requests waiting …, in their unit
         lasting_s  d_i  [s]  array  how long each value held
 
     Returns
-        M  scalar, in the unit of the values; NaN where no time passed
+        M  [1]  scalar, in the unit of the values; NaN where no time passed
 
     Holds when  the value is constant within each stretch.
     Source      [derived]
@@ -174,7 +174,7 @@ def independent_samples(values: Array) -> float:
         n_e = n / (1 + 2 Σ_{k=1}^{K} ρ_k),  K the last lag before ρ_k first falls below 2 / sqrt(n)
 
     Parameters
-        values  -  array  in order of time
+        values  x  [1]  array  in order of time, in any unit
 
     Returns
         n_e  [1]  scalar, from 1 to n
@@ -208,12 +208,12 @@ def percentile_interval(sorted_values: Array, share: float, samples: float | Non
         [x_(l), x_(u)],  l, u = n q ∓ z n sqrt(q (1 - q) / n_e)
 
     Parameters
-        sorted_values  x_(1) <= … <= x_(n)  array
-        share          q    [1]             scalar  in (0, 1): 0.99 for p99
-        samples        n_e  [1]             scalar  independent values among them; default n
+        sorted_values  x_(i)  [1]      array   ascending, in any unit
+        share          q      [1]      scalar  in (0, 1): 0.99 for p99
+        samples        n_e    [1]      scalar  independent values among them; default n
 
     Returns
-        low, high  in the unit of the values; NaN for no values, inf where too few lie beyond the percentile
+        low, high  [1]  in the unit of the values; NaN for no values, inf where too few lie beyond the percentile
 
     Holds when  n_e q (1 - q) is large beside 1; z = 1.96 gives 95 %.
     Source      [derived]; the number of values below a percentile is binomial, here with its normal limit
