@@ -139,7 +139,7 @@ def _wrong_kind(same: Sequence[Fault], place: Place, value: object) -> str:
 def _allowed(fault: Fault, place: Place) -> list[str]:
     """What one branch of a union takes."""
     if fault["type"] == "literal_error":
-        words = str(fault["ctx"]["expected"]).replace("'", "").replace("False", "false")
+        words = str(fault["ctx"]["expected"]).replace("'", "").replace("False", "false").replace("True", "true")
         return words.replace(" or ", ", ").split(", ")
     if fault["type"] == "model_type":
         keys = keys_of(place)

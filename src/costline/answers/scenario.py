@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from costline.answers.deployment_block import DeploymentBlock, SpeculationBlock
 from costline.answers.engine_block import EngineBlock
 from costline.answers.scenario_values import (
     MAX_TOKENS,
@@ -26,7 +27,7 @@ from costline.answers.workload_block import Arrivals, Lengths, PrefixBlock, Stag
 __all__ = [
     "MAX_TOKENS", "MOST_USD_PER_HOUR", "Arrivals", "Auto", "Degree", "DeploymentBlock", "EngineBlock", "Lengths",
     "ModelBlock", "Number", "Positive", "PrefixBlock", "PriceBlock", "Scenario", "ScenarioBlock", "SloBlock",
-    "StageBlock", "SystemBlock", "Tokens", "UsdPerHour", "WorkloadBlock",
+    "SpeculationBlock", "StageBlock", "SystemBlock", "Tokens", "UsdPerHour", "WorkloadBlock",
 ]  # fmt: skip
 
 
@@ -79,30 +80,6 @@ class SloBlock(ScenarioBlock):
             raise ValueError(
                 f"e2e_p99_ms={self.e2e_p99_ms:g} is below ttft_p99_ms={self.ttft_p99_ms:g}; raise it or drop one"
             )
-        return self
-
-
-class DeploymentBlock(ScenarioBlock):
-    """What is fixed here is not searched."""
-
-    tp: Degree | Auto = Field(default="auto", description="tensor parallel degree")
-    pp: Degree | Auto = Field(default="auto", description="pipeline stages")
-    ep: Degree | Auto = Field(default="auto", description="expert parallel degree: 1 or tp·dp")
-    dp: Degree | Auto = Field(
-        default="auto", description="attention data parallel groups inside a replica (needs experts)"
-    )
-    batch: Degree | Auto = Field(default="auto", description="most sequences of a replica")
-    replicas: Degree | Auto = Field(default="auto", description="copies of the model")
-    disaggregated: Literal["auto", False] = Field(
-        default="auto", description="prefill and decode on separate pools; not searched yet, so `auto` means together"
-    )
-    engine: EngineBlock = Field(default_factory=EngineBlock, description="engine limits")
-
-    @model_validator(mode="after")
-    def _batch_within_sequences(self) -> DeploymentBlock:
-        most = self.engine.max_sequences
-        if self.batch != "auto" and self.batch > most:
-            raise ValueError(f"batch={self.batch} exceeds engine.max_sequences={most}; lower it or raise max_sequences")
         return self
 
 

@@ -1,0 +1,70 @@
+"""What a scenario fixes of its deployment: degrees, pools, drafted tokens. What it leaves out is searched."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from costline.answers.engine_block import EngineBlock
+from costline.answers.scenario_values import Auto, Degree, Number, ScenarioBlock
+
+MOST_DRAFT_TOKENS = 32
+DECAY = 0.96
+"""Median decay of 14 measured curves of accepted tokens against the length of the draft, 1 to 8."""
+
+
+class SpeculationBlock(ScenarioBlock):
+    """A draft that may be used where it helps."""
+
+    also_written: ClassVar = {
+        "model": "draft", "draft_model": "draft", "method": "draft", "alpha": "acceptance",
+        "acceptance_rate": "acceptance", "num_speculative_tokens": "max_draft_tokens", "decay": "acceptance_decay",
+        "speculative_num_steps": "max_draft_tokens", "k": "max_draft_tokens",
+    }  # fmt: skip
+    draft: str = Field(
+        description="a small model's id, `mtp` (the checkpoint's own layer) or `eagle` (one dense layer on top)",
+        min_length=1,
+        max_length=300,
+    )
+    acceptance: Annotated[Number, Field(ge=0, le=1)] = Field(description="chance that the first drafted token is kept")
+    acceptance_decay: Annotated[Number, Field(ge=0, le=1)] = Field(
+        default=DECAY, description="that chance at one position over the one before; 1 = the same at all"
+    )
+    max_draft_tokens: int = Field(default=5, description="longest draft to try", ge=1, le=MOST_DRAFT_TOKENS)
+    weights: str = Field(default="auto", description="weight format of a draft model; `auto` = the target's")
+
+
+class DeploymentBlock(ScenarioBlock):
+    """What is fixed here is not searched."""
+
+    tp: Degree | Auto = Field(default="auto", description="tensor parallel degree")
+    pp: Degree | Auto = Field(default="auto", description="pipeline stages")
+    ep: Degree | Auto = Field(default="auto", description="expert parallel degree: 1 or tp·dp")
+    dp: Degree | Auto = Field(
+        default="auto", description="attention data parallel groups inside a replica (needs experts)"
+    )
+    batch: Degree | Auto = Field(default="auto", description="most sequences of a replica (of a decode replica)")
+    replicas: Degree | Auto = Field(default="auto", description="copies of the model")
+    disaggregated: Literal["auto", True, False] = Field(
+        default="auto", description="prefill and decode on separate pools; `auto` = wherever that is cheaper"
+    )
+    kv_transfer: Literal["after", "layerwise"] = Field(
+        default="after", description="the cache moves between pools after the prefill, or layer by layer during it"
+    )
+    cp: Degree = Field(default=1, description="context parallel degree of a prefill replica, around a ring")
+    speculation: SpeculationBlock | None = Field(default=None, description="a draft to use where it helps")
+    engine: EngineBlock = Field(default_factory=EngineBlock, description="engine limits")
+
+    @model_validator(mode="after")
+    def _batch_within_sequences(self) -> DeploymentBlock:
+        most = self.engine.max_sequences
+        if self.batch != "auto" and self.batch > most:
+            raise ValueError(f"batch={self.batch} exceeds engine.max_sequences={most}; lower it or raise max_sequences")
+        if self.disaggregated is True and self.replicas != "auto":
+            raise ValueError(
+                f"replicas={self.replicas} cannot size two pools; leave it auto with disaggregated: true"
+            )
+        if self.cp > 1 and self.disaggregated is not True:
+            raise ValueError(f"cp={self.cp} needs disaggregated: true; only prefill replicas spread one prompt")
+        return self
