@@ -61,7 +61,7 @@ def the_rates(site: Site, calibration: str) -> Rates:
     """Datasheet rates, or what kernels sustain on the chip's family."""
     if calibration == "none":
         return ideal_rates(site.chip, site.system)
-    return expected_rates(site.chip, site.system, efficiency(site.chip))
+    return expected_rates(site.chip, site.system, efficiency(site.chip), site.engine.engine)
 
 
 def the_price(block: PriceBlock, chip: Chip) -> Price | None:

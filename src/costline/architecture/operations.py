@@ -190,8 +190,8 @@ def _experts(group: LayerGroup, moe: Moe, hidden: int, *, tokens: Array, where: 
     )
 
 
-def _layer(model: Model, group: LayerGroup, segments: Sequence[Segment], where: Layout, formats: Formats) -> list[Cost]:
-    tokens = sum((part.tokens for part in segments), start=as_array(0.0))
+def _layer(model: Model, group: LayerGroup, tokens: Array, where: Layout, formats: Formats) -> list[Cost]:
+    """Work of one layer that follows from the tokens of the step, wherever they stand in their sequences."""
     mine = tokens / where.dp
     per_device = layer_parameters_per_device(group, model.hidden, where)
     costs: list[Cost] = []
@@ -207,10 +207,6 @@ def _layer(model: Model, group: LayerGroup, segments: Sequence[Segment], where: 
             costs.append(
                 _linear(name, component, per_device[component], tokens=mine, hidden=model.hidden, formats=formats)
             )
-    if group.attention is not None:
-        costs.append(_attention(group.attention, segments, where, formats))
-    if group.state is not None:
-        costs.append(_state(group.state, segments, where))
     if group.moe is not None:
         costs.append(_experts(group, group.moe, model.hidden, tokens=tokens, where=where, formats=formats))
     blocks = sum(part is not None for part in (group.attention, group.state, group.mlp or group.moe))
@@ -218,17 +214,51 @@ def _layer(model: Model, group: LayerGroup, segments: Sequence[Segment], where: 
     norms = blocks * 2 * residual * mine * model.hidden + residual * per_device["norms"]
     zero = as_array(0.0)
     costs.append(Cost("norms", RESIDUAL_FORMAT, zero, zero, zero, norms, kernels=blocks))
-    return [cost * group.count for cost in costs]
+    return costs
+
+
+def layer_token_costs(
+    model: Model, tokens: Array, where: Layout, formats: Formats
+) -> list[tuple[LayerGroup, list[Cost]]]:
+    """By group of layers, the work that depends only on how many tokens a lane's step has."""
+    return [
+        (group, [cost * group.count for cost in _layer(model, group, tokens, where, formats)])
+        for group in model.layers
+    ]
+
+
+def embedding_cost(model: Model, tokens: Array, where: Layout, formats: Formats) -> Cost:
+    """Rows of the embedding table that a lane's tokens look up."""
+    residual, zero = bytes_per_weight(RESIDUAL_FORMAT), as_array(0.0)
+    width = model.hidden * (bytes_per_weight(formats.weight("embedding")) + residual)
+    return Cost("embedding", RESIDUAL_FORMAT, zero, tokens / where.dp * width / where.tp, zero, zero)
+
+
+def head_cost(model: Model, outputs: Array, where: Layout, formats: Formats) -> Cost:
+    """Logits of a lane's `outputs` positions."""
+    head = as_array(model.hidden * model.vocab) / where.tp
+    return _linear("head", "head", head, tokens=outputs / where.dp, hidden=model.hidden, formats=formats)
+
+
+def sequence_costs(
+    group: LayerGroup, segments: Sequence[Segment], where: Layout, formats: Formats
+) -> list[Cost]:
+    """Attention and recurrent states of a group of layers: the work that depends on each sequence's context."""
+    costs: list[Cost] = []
+    if group.attention is not None:
+        costs.append(_attention(group.attention, segments, where, formats) * group.count)
+    if group.state is not None:
+        costs.append(_state(group.state, segments, where) * group.count)
+    return costs
 
 
 def forward_costs(model: Model, segments: Sequence[Segment], where: Layout, formats: Formats) -> list[Cost]:
     """Every operation of one pass of `model` over `segments`, on the busiest device of a lane (all stages)."""
-    costs = [cost for group in model.layers for cost in _layer(model, group, segments, where, formats)]
-    tokens = sum((part.tokens for part in segments), start=as_array(0.0)) / where.dp
-    outputs = sum((part.sequences * part.outputs for part in segments), start=as_array(0.0)) / where.dp
-    residual, zero = bytes_per_weight(RESIDUAL_FORMAT), as_array(0.0)
-    rows = tokens * model.hidden * (bytes_per_weight(formats.weight("embedding")) + residual) / where.tp
-    costs.append(Cost("embedding", RESIDUAL_FORMAT, zero, rows, zero, zero))
-    head = as_array(model.hidden * model.vocab) / where.tp
-    costs.append(_linear("head", "head", head, tokens=outputs, hidden=model.hidden, formats=formats))
+    tokens = sum((part.tokens for part in segments), start=as_array(0.0))
+    outputs = sum((part.sequences * part.outputs for part in segments), start=as_array(0.0))
+    costs: list[Cost] = []
+    for group, found in layer_token_costs(model, tokens, where, formats):
+        costs += [*found, *sequence_costs(group, segments, where, formats)]
+    costs.append(embedding_cost(model, tokens, where, formats))
+    costs.append(head_cost(model, outputs, where, formats))
     return costs

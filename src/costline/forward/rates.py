@@ -1,7 +1,8 @@
 """How fast a device works: peaks from the datasheet, or what kernels sustain on its family.
 
-`ideal_rates` is the datasheet; `expected_rates` multiplies it by the fractions that a calibration record holds for the
-chip's family. Nothing here counts work.
+`ideal_rates` is the datasheet; `expected_rates` brings the kernels of the chip's family under an engine, and for what
+no kernel model covers (states, rows of tables, links without a switch) the datasheet times fitted fractions. Nothing
+here counts work.
 """
 
 from __future__ import annotations
@@ -10,13 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from costline.catalog.records import Chip, Efficiency, System
+from costline.catalog.step_overheads import step_overheads
 from costline.errors import DomainError
-
-WIDER = {
-    "fp4": "fp8", "nvfp4": "fp4", "mxfp4": "fp4", "fp6": "fp8", "mxfp8": "fp8", "fp8_block": "fp8", "fp8": "bf16",
-    "int4": "int8", "int8": "bf16", "bf16": "fp16", "fp16": "tf32", "tf32": "fp32",
-}  # fmt: skip
-"""Where arithmetic falls back to when a chip has no unit for a format."""
+from costline.forward.machine import Machine
+from costline.forward.peaks import WIDER, peak_flop_per_s, unit_format
 
 
 @dataclass(frozen=True)
@@ -35,31 +33,10 @@ class Rates:
     """Scheduling and sampling between two steps."""
     exact_corner: bool
     """Compute and memory overlap fully (datasheet) or partly (real kernels)."""
-
-
-def unit_format(chip: Chip, number_format: str) -> str:
-    """The format in which `chip` multiplies such numbers: their own, or the next wider one it has a unit for.
-
-    >>> from costline.catalog.find import chip
-    >>> unit_format(chip("H100"), "nvfp4"), unit_format(chip("a100-80gb-sxm"), "fp8")
-    ('fp8', 'bf16')
-    """
-    name: str | None = number_format
-    while name is not None:
-        if chip.dense_flop_per_s.get(name):
-            return name
-        name = WIDER.get(name)
-    raise DomainError(f"accelerator {chip.id} has no dense rate for {number_format} or wider; add one to the catalog")
-
-
-def peak_flop_per_s(chip: Chip, number_format: str) -> float:
-    """Dense peak of `chip` for a number format, or for the next wider one it has a unit for.
-
-    >>> from costline.catalog.find import chip
-    >>> peak_flop_per_s(chip("H100"), "fp8") / 1e12, peak_flop_per_s(chip("a100-80gb-sxm"), "fp8") / 1e12
-    (1979.0, 312.0)
-    """
-    return chip.dense_flop_per_s[unit_format(chip, number_format)]
+    machine: Machine | None = None
+    """Whose kernels set the time; None = counts over rates, and nothing else."""
+    ideal: Rates | None = None
+    """The datasheet behind expected rates; None = these are the datasheet."""
 
 
 def ideal_rates(chip: Chip, system: System) -> Rates:
@@ -85,8 +62,8 @@ def _fraction(efficiency: Efficiency, name: str) -> float:
     return efficiency.flop_fraction[name]
 
 
-def expected_rates(chip: Chip, system: System, efficiency: Efficiency) -> Rates:
-    """What kernels sustain on the chip's family: peaks times fitted fractions, plus launch and host time."""
+def expected_rates(chip: Chip, system: System, efficiency: Efficiency, engine: str = "vllm") -> Rates:
+    """What an engine's kernels sustain on the chip's family, plus launch and host time."""
     ideal = ideal_rates(chip, system)
     flop = {name: rate * _fraction(efficiency, unit_format(chip, name)) for name, rate in ideal.flop_per_s.items()}
     fabric = replace(
@@ -106,4 +83,6 @@ def expected_rates(chip: Chip, system: System, efficiency: Efficiency) -> Rates:
         kernel_floor_s=efficiency.kernel_floor_s,
         host_step_s=efficiency.host_step_s,
         exact_corner=False,
+        machine=Machine(chip, system, efficiency, step_overheads(engine)),
+        ideal=ideal,
     )

@@ -1,6 +1,8 @@
 """Time of a prefill, a decode step, a mixed step or a verification step, as arrays, with the reason.
 
-One path for a scalar and for a grid: counts from `architecture`, rates from `rates`, collectives from `collectives`.
+One path for a scalar and for a grid: counts from `architecture`, rates from `rates`, kernels from `kernel_times` and
+`kernel_messages`. A step is a sum of parts that depend on few numbers each: tokens, sequences and their context,
+positions whose logits are needed, and what a step costs whatever it does (see `step_parts`).
 """
 
 from __future__ import annotations
@@ -11,15 +13,29 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from costline.architecture.cost import Cost, Message
-from costline.architecture.messages import forward_messages
-from costline.architecture.operations import Formats, Segment, forward_costs
+from costline.architecture.messages import distinct_destinations, forward_messages
+from costline.architecture.operations import (
+    Formats,
+    Segment,
+    embedding_cost,
+    head_cost,
+    layer_token_costs,
+    sequence_costs,
+)
+from costline.architecture.products import COMPONENTS, Product, layer_products
 from costline.architecture.sharding import Layout
-from costline.catalog.records import Model
+from costline.catalog.records import LayerGroup, Model, Moe
 from costline.forward.collectives import collective_time_s
+from costline.forward.kernel_messages import exchange_time_s, message_time_s
+from costline.forward.kernel_times import Timed, attention_time, experts_time, pass_time, products_time
+from costline.forward.kernels.expert_exchange import COMBINE_BYTES, DISPATCH_BYTES
+from costline.forward.machine import Machine
 from costline.forward.rates import Rates
 from costline.forward.roofline import corner_time_s
 from costline.quantities import Array, as_array
 
+EMBEDDING_BYTES = 2
+"""Of one number of the residual stream."""
 RESOURCES = (
     "compute", "weight bandwidth", "cache bandwidth", "launch and host", "scale-up network", "scale-out network",
 )  # fmt: skip
@@ -70,20 +86,43 @@ class StepTime:
         self.terms_s[term] = self.terms_s.get(term, as_array(0.0)) + seconds
 
 
-def _add_cost(step: StepTime, cost: Cost, rates: Rates) -> None:
+PASSES_A_NORM = 2
+"""Kernels that pass over activations for each norm: itself with the residual, and a rotation, activation or copy."""
+
+
+def _at(rates: Rates) -> Rates:
+    """The datasheet behind rates, for the bounds."""
+    return rates.ideal or rates
+
+
+def _add_cost(step: StepTime, cost: Cost, rates: Rates, timed: Timed | None = None) -> None:
+    """One operation of `cost.count` layers: as its kernel was timed, or its counts over the rates."""
+    limit = _at(rates)
     attention = cost.name in ("attention", "state")
-    peak = rates.attention_flop_per_s if attention else rates.flop_per_s[cost.math]
+    peak = limit.attention_flop_per_s if attention else limit.flop_per_s[cost.math]
     compute = cost.flop * (cost.count / peak)
-    weights = (cost.weight_bytes + cost.activation_bytes) * (cost.count / rates.hbm_bytes_per_s)
-    cache = cost.kv_bytes * (cost.count / rates.kv_bytes_per_s)
-    memory = weights + cache
-    floor = cost.kernels * cost.count * rates.kernel_floor_s
-    time = np.maximum(compute, memory) if rates.exact_corner else corner_time_s(compute, memory)
-    by_compute = compute >= memory
-    step.add(cost.name, time + floor)
+    weights = cost.weight_bytes * (cost.count / limit.hbm_bytes_per_s)
+    cache = cost.kv_bytes * (cost.count / limit.kv_bytes_per_s)
+    memory = weights + cost.activation_bytes * (cost.count / limit.hbm_bytes_per_s) + cache
     step.compute_s = step.compute_s + compute
     step.memory_s = step.memory_s + memory
-    step.essential_s = step.essential_s + cost.weight_bytes * (cost.count / rates.hbm_bytes_per_s) + cache
+    step.essential_s = step.essential_s + weights + cache
+    if timed is not None:
+        floor = timed.floor_s * cost.count
+        time = np.maximum(timed.time_s * cost.count, np.maximum(compute, weights + cache) + floor) - floor
+    elif rates.exact_corner:
+        time, floor = np.maximum(compute, memory), as_array(0.0)
+    else:
+        slower = limit.attention_flop_per_s / rates.attention_flop_per_s
+        less = limit.hbm_bytes_per_s / rates.hbm_bytes_per_s
+        time, floor = corner_time_s(compute * slower, memory * less), cost.kernels * cost.count * rates.kernel_floor_s
+    step.add(cost.name, time + floor)
+    _add_waits(step, time, floor, by_compute=compute >= memory, cache=cache, memory=memory)
+
+
+def _add_waits(
+    step: StepTime, time: Array, floor: Array | float, *, by_compute: Array, cache: Array, memory: Array
+) -> None:
     waits = step.waits_s
     waits["compute"] = waits["compute"] + np.where(by_compute, time, 0.0)
     from_memory = np.where(by_compute, 0.0, time)
@@ -93,17 +132,151 @@ def _add_cost(step: StepTime, cost: Cost, rates: Rates) -> None:
     waits["launch and host"] = waits["launch and host"] + floor
 
 
-def _add_message(step: StepTime, message: Message, rates: Rates) -> None:
+def _add_message(step: StepTime, message: Message, rates: Rates, time_s: Array | None = None) -> None:
+    """A collective, by its kernels where there are any; `time_s` is that of one where the caller knows it."""
     if not np.any((message.group > 1) & (message.count > 0)):
         return
     active = np.where(message.count > 0, message.group, 1.0)
-    once = collective_time_s(message.collective, message.bytes_per_device, active, rates.system)
-    time = np.where(message.count > 0, once, 0.0) * np.maximum(message.count, 0.0)
+    sent = np.where(message.count > 0, 1.0, 0.0) * np.maximum(message.count, 0.0)
+    limit = collective_time_s(message.collective, message.bytes_per_device, active, _at(rates).system)
+    ideal = np.where(sent > 0, limit, 0.0) * sent
+    step.network_s = step.network_s + ideal
+    time = ideal
+    if rates.machine is not None:
+        once = message_time_s(message, active, rates.machine, rates.system) if time_s is None else time_s
+        waited = np.where(active > 1, once + rates.machine.overheads.collective_floor_s, 0.0)
+        time = np.maximum(np.where(sent > 0, waited, 0.0) * sent, ideal)
     step.add(message.name, time)
-    step.network_s = step.network_s + time
     outside = active > rates.system.fabric.domain_size
     step.waits_s["scale-up network"] = step.waits_s["scale-up network"] + np.where(outside, 0.0, time)
     step.waits_s["scale-out network"] = step.waits_s["scale-out network"] + np.where(outside, time, 0.0)
+
+
+def _kernel_of(
+    cost: Cost, group: LayerGroup, model: Model, *, tokens: Array, products: dict[str, list[Product]],
+    where: Layout, formats: Formats, rates: Rates, machine: Machine,
+) -> Timed:
+    if cost.name == "experts" and group.moe is not None:
+        found = experts_time(group.moe, model.hidden, tokens, where=where, formats=formats, machine=machine)
+        extra = as_array(machine.overheads.moe_layer_s)
+        return found + Timed(extra, extra)
+    if cost.name in products:
+        rows = tokens / where.dp
+        component = COMPONENTS.get(cost.name, cost.name)
+        return products_time(products[cost.name], rows, component=component, formats=formats, machine=machine)
+    kernels = cost.kernels * PASSES_A_NORM
+    return pass_time(cost, machine=machine, hbm_bytes_per_s=rates.hbm_bytes_per_s, kernels=kernels)
+
+
+def add_tokens(
+    step: StepTime, model: Model, tokens: Array, where: Layout, *, formats: Formats, rates: Rates
+) -> None:
+    """Work that depends only on how many tokens the lane's step has: products, experts, norms, collectives."""
+    machine = rates.machine
+    known: dict[tuple[str, float], Timed] = {}
+    for group, costs in layer_token_costs(model, tokens, where, formats):
+        products = layer_products(group, model.hidden, where) if machine else {}
+        for cost in costs:
+            timed = None
+            if machine is not None:
+                same = (cost.name, float(np.max(cost.weight_bytes)))
+                if same not in known or cost.name == "norms":
+                    known[same] = _kernel_of(
+                        cost, group, model, tokens=tokens, products=products, where=where, formats=formats,
+                        rates=rates, machine=machine,
+                    )  # fmt: skip
+                timed = known[same]
+            _add_cost(step, cost, rates, timed)
+    embedding = embedding_cost(model, tokens, where, formats)
+    passed = None
+    if machine is not None:
+        passed = pass_time(embedding, machine=machine, hbm_bytes_per_s=rates.hbm_bytes_per_s, kernels=1)
+    _add_cost(step, embedding, rates, passed)
+    alone = Segment(tokens, as_array(1.0), as_array(0.0), as_array(0.0))
+    _add_token_messages(step, model, alone, where, formats=formats, rates=rates)
+
+
+def _add_token_messages(
+    step: StepTime, model: Model, alone: Segment, where: Layout, *, formats: Formats, rates: Rates
+) -> None:
+    machine = rates.machine
+    moes = iter([group.moe for group in model.layers if group.moe is not None for _ in range(2)])
+    for message in forward_messages(model, [alone], where, formats):
+        time_s = None
+        if message.name in ("expert_dispatch", "expert_combine"):
+            moe = next(moes)
+            if machine is not None and np.any(message.count > 0):
+                time_s = _exchange_s(message, moe, model, alone.tokens / where.dp / where.tp, machine)
+        if message.name != "logits":
+            _add_message(step, message, rates, time_s)
+    if machine is not None:
+        vectors = alone.tokens / where.dp * (model.hidden * EMBEDDING_BYTES)
+        _add_message(step, Message("embedding_all_reduce", "all_reduce", where.tp, vectors, as_array(1.0)), rates)
+
+
+def _exchange_s(message: Message, moe: Moe, model: Model, tokens: Array, machine: Machine) -> Array:
+    """Dispatch or combine; what the datasheet's message would be stands in `message`."""
+    direction = message.name.removeprefix("expert_")
+    sent = DISPATCH_BYTES if direction == "dispatch" else COMBINE_BYTES
+    copies = distinct_destinations(message.group, moe.top_k)
+    return exchange_time_s(
+        tokens,
+        copies,
+        shape=(moe.experts, moe.top_k, model.hidden),
+        direction=direction,
+        bytes_per_number=sent,
+        devices=message.group,
+        machine=machine,
+    )
+
+
+def add_sequences(
+    step: StepTime, model: Model, part: Segment, where: Layout, *, formats: Formats, rates: Rates
+) -> None:
+    """Work that depends on each sequence's context: attention and recurrent states of one segment."""
+    machine = rates.machine
+    for group in model.layers:
+        for cost in sequence_costs(group, [part], where, formats):
+            timed = None
+            if machine is not None and cost.name == "attention" and group.attention is not None:
+                timed = attention_time(group.attention, part, where=where, formats=formats, machine=machine)
+            _add_cost(step, cost, rates, timed)
+
+
+def add_outputs(
+    step: StepTime, model: Model, outputs: Array, where: Layout, *, formats: Formats, rates: Rates
+) -> None:
+    """Logits of `outputs` positions of the lane, their exchange, and sampling."""
+    machine, cost = rates.machine, head_cost(model, outputs, where, formats)
+    timed = None
+    if machine is not None:
+        head = Product(model.vocab / where.tp, as_array(float(model.hidden)))
+        timed = products_time([head], outputs / where.dp, component="head", formats=formats, machine=machine)
+    _add_cost(step, cost, rates, timed)
+    only = Segment(outputs, as_array(0.0), as_array(0.0), as_array(1.0))
+    for message in forward_messages(model, [only], where, formats):
+        if message.name == "logits":
+            _add_message(step, message, rates)
+    if machine is not None:
+        _add_host(step, "sampling", outputs / where.dp * machine.overheads.host_sequence_s)
+
+
+def add_step(step: StepTime, model: Model, prompts: Array, rates: Rates) -> None:
+    """What a step costs whatever it computes, and what it costs to carry a prompt."""
+    machine = rates.machine
+    if machine is None:
+        _add_host(step, "host", as_array(rates.host_step_s))
+        return
+    overheads = machine.overheads
+    _add_host(step, "host", as_array(overheads.host_step_s))
+    layers = sum(group.count for group in model.layers)
+    broken = overheads.mixed_step_s + layers * overheads.mixed_layer_s
+    _add_host(step, "prompt_step", np.where(prompts > 0, broken, 0.0))
+
+
+def _add_host(step: StepTime, term: str, seconds: Array) -> None:
+    step.add(term, seconds)
+    step.waits_s["launch and host"] = step.waits_s["launch and host"] + seconds
 
 
 def step_time(
@@ -112,14 +285,17 @@ def step_time(
     """Time of one pass of a lane over `segments`: all pipeline stages, one after another.
 
     Arrays in `segments` and `where` broadcast; the result has their shape. A step of a pipelined replica is a pass of
-    each of its `pp` lanes, one behind the other, so a token's time is the time of one pass.
+    each of its `pp` lanes, one behind the other, so a token's time is the time of one pass. Segments with fewer outputs
+    than new tokens are prompts. Bounds are the datasheet's, whatever the rates.
     """
+    zero = as_array(0.0)
     step = StepTime()
-    for cost in forward_costs(model, segments, where, formats):
-        _add_cost(step, cost, rates)
-    for message in forward_messages(model, segments, where, formats):
-        _add_message(step, message, rates)
-    host = as_array(rates.host_step_s)
-    step.add("host", host)
-    step.waits_s["launch and host"] = step.waits_s["launch and host"] + host
+    tokens = sum((part.tokens for part in segments), start=zero)
+    outputs = sum((part.sequences * part.outputs for part in segments), start=zero)
+    prompts = sum((np.where(part.new_tokens > part.outputs, part.sequences, 0.0) for part in segments), start=zero)
+    add_tokens(step, model, tokens, where, formats=formats, rates=rates)
+    for part in segments:
+        add_sequences(step, model, part, where, formats=formats, rates=rates)
+    add_outputs(step, model, outputs, where, formats=formats, rates=rates)
+    add_step(step, model, prompts, rates)
     return step

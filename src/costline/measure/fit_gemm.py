@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from costline.architecture.formats import bytes_per_weight
-from costline.forward.rates import peak_flop_per_s
+from costline.forward.peaks import peak_flop_per_s
 from costline.forward.roofline import corner_time_s
 from costline.measure.fit import Errors, Mask, band, by_label, errors_of, held_out, robust_fit
 from costline.measure.kernel_files import Gemms, chips_of, families_of

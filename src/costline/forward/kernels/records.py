@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from costline.catalog.records import Chip, System
-from costline.forward.rates import peak_flop_per_s
+from costline.forward.peaks import peak_flop_per_s
 from costline.quantities import Numeric
 
 UNITS_WHERE_UNKNOWN = 128

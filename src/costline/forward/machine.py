@@ -1,0 +1,153 @@
+"""A device with its links under an engine: which kernel runs a product, an attention, experts or a collective.
+
+Knows families, formats and engines. Counts no work and knows no model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from costline.architecture.formats import FORMATS, bytes_per_weight
+from costline.catalog.kernel_parameters import kernel_parameters
+from costline.catalog.kernel_records import (
+    DecodeAttentionKernel,
+    ExpertKernel,
+    GemmKernel,
+    LatentDecodeKernel,
+    PrefillAttentionKernel,
+)
+from costline.catalog.kernels import (
+    decode_attention_kernel,
+    expert_kernel,
+    gemm_kernel,
+    latent_decode_kernel,
+    latent_prefill_kernel,
+    prefill_attention_kernel,
+)
+from costline.catalog.records import Chip, Efficiency, System
+from costline.catalog.step_overheads import StepOverheads
+from costline.forward.kernels.experts import expert_class
+from costline.forward.kernels.records import Device, device_of
+from costline.forward.peaks import WIDER, unit_format
+
+WIDE = ("bf16", "fp16", "tf32", "fp32")
+HALF_BYTE_BITS, BYTE_BITS = 4, 8
+BLOCK_ACTIVATION_BYTES = 1.03
+"""fp8 with a scale for every 128 numbers of the input."""
+MATH_OF = {"w4a16": "bf16", "w8a16": "bf16", "mxfp4": "fp8"}
+"""Format of the arithmetic of kernels named after their weights."""
+
+
+def kernel_word(chip: Chip, weights: str, math: str) -> str:
+    """The word by which kernels are chosen: formats of weights and arithmetic together, as the chip can run them.
+
+    >>> from costline.catalog.find import chip
+    >>> kernel_word(chip("h100-sxm"), "mxfp4", "bf16"), kernel_word(chip("b200-sxm"), "mxfp4", "fp8")
+    ('w4a16', 'mxfp4')
+    >>> kernel_word(chip("a100-80gb-sxm"), "fp8", "fp8"), kernel_word(chip("b200-sxm"), "nvfp4", "fp4")
+    ('w8a16', 'nvfp4')
+    """
+    unit, bits = unit_format(chip, math), FORMATS[weights].bits
+    if unit in WIDE:
+        return "bf16" if bits > BYTE_BITS else "w8a16" if bits > HALF_BYTE_BITS else "w4a16"
+    if bits <= HALF_BYTE_BITS:
+        return "mxfp4" if unit != "fp4" else "nvfp4"
+    if unit == "int8":
+        return "int8"
+    return "fp8_block" if weights in ("fp8_block", "mxfp8") else "fp8"
+
+
+def cache_word(kv: str) -> str:
+    """The cache's format as attention kernels know it."""
+    return "bf16" if FORMATS[kv].bits > BYTE_BITS else "fp8"
+
+
+@dataclass(frozen=True)
+class Product:
+    """How matrices of a format are multiplied here."""
+
+    kernel: GemmKernel
+    device: Device
+    bytes_per_activation: float
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One device, its links and the engine's kernels on it."""
+
+    chip: Chip
+    system: System
+    efficiency: Efficiency
+    overheads: StepOverheads
+
+    @property
+    def engine(self) -> str:
+        """The engine's name among kernels; empty for one without timings."""
+        return "" if self.overheads.engine == "default" else self.overheads.engine
+
+    @property
+    def timed(self) -> bool:
+        """Kernels of the chip's family were timed."""
+        return (self.chip.family, "gemm") in kernel_parameters()
+
+    def product(self, word: str) -> Product:
+        """Kernel of matrix products."""
+        return _product(self, word)
+
+    def experts(self, word: str) -> tuple[ExpertKernel, Device, str]:
+        """Kernel of routed experts, and its class."""
+        return _experts(self, word)
+
+    def decode_attention(self, kv: str) -> tuple[DecodeAttentionKernel, Device]:
+        """Kernel of attention of one token a sequence."""
+        return _scaled(decode_attention_kernel, self, cache_word(kv))
+
+    def prefill_attention(self, kv: str) -> tuple[PrefillAttentionKernel, Device]:
+        """Kernel of attention of prompts."""
+        return _scaled(prefill_attention_kernel, self, cache_word(kv))
+
+    def latent_decode(self, kv: str) -> tuple[LatentDecodeKernel, Device]:
+        """Kernel of latent attention of one token a sequence."""
+        return _scaled(latent_decode_kernel, self, cache_word(kv))
+
+    def latent_prefill(self, kv: str) -> tuple[PrefillAttentionKernel, Device]:
+        """Kernel of latent attention of prompts."""
+        return _scaled(latent_prefill_kernel, self, cache_word(kv))
+
+
+@lru_cache(maxsize=256)
+def _choice(choose, family: str, *words: str):  # type: ignore[no-untyped-def]
+    return choose(family, *words)[0]
+
+
+def _scaled(choose, machine: Machine, word: str):  # type: ignore[no-untyped-def]
+    kernel = _choice(choose, machine.chip.family, word, machine.engine)
+    floor_s = kernel.floor_s * machine.overheads.floor_share
+    return replace(kernel, floor_s=floor_s), device_of(machine.chip, MATH_OF.get(word, word), machine.system)
+
+
+def _fraction(efficiency: Efficiency, name: str) -> float | None:
+    wider: str | None = name
+    while wider is not None and wider not in efficiency.flop_fraction:
+        wider = WIDER.get(wider)
+    return efficiency.flop_fraction[wider] if wider else None
+
+
+def _product(machine: Machine, word: str) -> Product:
+    kernel, device = _scaled(gemm_kernel, machine, word)
+    math = MATH_OF.get(word, word)
+    fraction = kernel.flop_fraction
+    if not machine.timed and machine.efficiency.id != "default":
+        fraction = _fraction(machine.efficiency, unit_format(machine.chip, math)) or fraction
+    kernel = replace(kernel, flop_fraction=fraction * machine.overheads.compute_share)
+    activation = 2.0 if math in WIDE else BLOCK_ACTIVATION_BYTES if word == "fp8_block" else bytes_per_weight(math)
+    return Product(kernel, device, activation)
+
+
+def _experts(machine: Machine, word: str) -> tuple[ExpertKernel, Device, str]:
+    name = expert_class(machine.chip.family, word, machine.engine)
+    kernel = _choice(expert_kernel, machine.chip.family, word, name, machine.engine)
+    floor_s = kernel.floor_s * machine.overheads.floor_share
+    kernel = replace(kernel, floor_s=floor_s, flop_fraction=kernel.flop_fraction * machine.overheads.compute_share)
+    return kernel, device_of(machine.chip, MATH_OF.get(word, word), machine.system), name
