@@ -1,0 +1,98 @@
+"""What serving adds to the steps of an engine, read from `data/calibration/serving.yml`.
+
+Knows the file's keys and which engine stands in for one that was never measured. Knows no formula.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+
+from costline.catalog.read import Block, Field, Number, Text, read_all
+from costline.catalog.records import Model, Residuals
+from costline.catalog.step_overheads import ENGINE_NAMES, StepOverheads
+from costline.quantities import MICRO, MILLI, NANO
+
+PICO = MILLI * NANO
+TOP_P_FAMILIES = ("llama-2-", "llama-3", "llama-4", "qwen", "qwq", "deepseek", "gemma-3", "kimi", "glm", "minimax")
+"""Families whose released generation settings ask for sampling by top-p, so that the sampler sorts the vocabulary."""
+
+
+@dataclass(frozen=True)
+class ServingOverheads:
+    """Numbers fitted on whole runs of an engine; None where those of `steps.yml` hold."""
+
+    engine: str
+    decode_attention_share: float
+    """Time of decode attention in serving over that of the kernel's timings."""
+    sampler_s: float
+    """Top-p sampling: a sampled sequence, for each entry of the vocabulary."""
+    padded_to: int
+    """Captured graphs hold a multiple of so many tokens: a step is filled up to the next."""
+    padded_up_to: int
+    """Largest captured graph in tokens."""
+    step_range: Residuals
+    """Measured over predicted step times of whole runs: p10, p50 and p90."""
+    floor_share: float | None = None
+    pointwise_floor_s: float | None = None
+    moe_layer_s: float | None = None
+    collective_floor_s: float | None = None
+    host_step_s: float | None = None
+    host_sequence_s: float | None = None
+    mixed_layer_s: float | None = None
+    mixed_step_s: float | None = None
+    request_s: float | None = None
+    notes: str = ""
+
+    def over(self, steps: StepOverheads) -> StepOverheads:
+        """The numbers of `steps.yml` with those that whole runs gave in their place."""
+        known = {field.name for field in fields(StepOverheads)} - {"engine", "notes"}
+        mine = {name: getattr(self, name, None) for name in known}
+        return replace(steps, **{name: value for name, value in mine.items() if value is not None})
+
+
+_RATIO = Number(positive=True, maximum=10)
+_SHARE = Number(maximum=1.5)
+_US, _MS = Number(MICRO), Number(MILLI)
+_RANGE = Block(
+    {"p10": Field(_RATIO), "p50": Field(_RATIO), "p90": Field(_RATIO), "rows": Field(Number(whole=True))},
+    build=Residuals,
+)
+_BLOCK = Block(
+    {
+        "decode_attention_share": Field(_RATIO),
+        "sampler_ps": Field(Number(PICO), to="sampler_s"),
+        "padded_to": Field(Number(whole=True, positive=True)),
+        "padded_up_to": Field(Number(whole=True)),
+        "step_range": Field(_RANGE),
+        "floor_share": Field(_SHARE, default=None),
+        "pointwise_floor_us": Field(_US, to="pointwise_floor_s", default=None),
+        "moe_layer_us": Field(_US, to="moe_layer_s", default=None),
+        "collective_floor_us": Field(_US, to="collective_floor_s", default=None),
+        "host_step_ms": Field(_MS, to="host_step_s", default=None),
+        "host_sequence_us": Field(_US, to="host_sequence_s", default=None),
+        "mixed_layer_us": Field(_US, to="mixed_layer_s", default=None),
+        "mixed_step_ms": Field(_MS, to="mixed_step_s", default=None),
+        "request_ms": Field(_MS, to="request_s", default=None),
+        "notes": Field(Text(), default=""),
+    }
+)
+
+
+@lru_cache(maxsize=1)
+def all_serving_overheads() -> dict[str, ServingOverheads]:
+    """By engine; `default` stands in for engines of which no whole run was compared."""
+    entries = read_all("serving", _BLOCK, "calibration", "serving.yml")
+    return {id: ServingOverheads(engine=id, **entry.values) for id, entry in entries.items()}
+
+
+def serving_overheads(engine: str) -> ServingOverheads:
+    """The numbers of an engine by any of its names, or the default's."""
+    known = all_serving_overheads()
+    name = engine.lower()
+    return known.get(ENGINE_NAMES.get(name, name), known["default"])
+
+
+def samples_by_top_p(model: Model) -> bool:
+    """Whether the model's released generation settings ask for top-p sampling."""
+    return model.id.startswith(TOP_P_FAMILIES)
