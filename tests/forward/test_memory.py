@@ -83,6 +83,14 @@ def test_the_last_stage_holds_the_head():
     assert wide == layers / 8 + 2 * counts["head"]
 
 
+def test_pool_may_be_a_share_of_the_rest():
+    # 90 % of what 40 GiB of weights and a reserve of 2 or 5 GiB leave of 79.6 GiB.
+    h100, shared_out = chip("h100-sxm"), engine("tensorrt-llm")
+    pool = pool_bytes(h100, shared_out, np.asarray(40.0 * GIB), np.array([1.0, 8.0]))
+    assert pool.tolist() == pytest.approx([0.9 * 37.6 * GIB, 0.9 * 34.6 * GIB])
+    assert float(pool_bytes(h100, shared_out, np.asarray(1e12), np.asarray(1.0))) < 0
+
+
 def test_pool_is_what_the_engine_leaves():
     h100, vllm, sglang = chip("h100-sxm"), engine("vllm"), engine("sglang")
     weights, tp = np.asarray(20.0 * GIB), np.array([1.0, 2.0])

@@ -17,8 +17,9 @@ from costline.architecture.kv_cache import kv_bytes_per_token
 from costline.architecture.weights import parameters
 from costline.catalog import find, load, models
 from costline.catalog import schema as catalog_schema
+from costline.catalog.engines import engine_facts
 from costline.catalog.read import DATA, directories
-from costline.catalog.records import Chip, Model, Offer, System
+from costline.catalog.records import Chip, EngineMemory, Model, Offer, System
 from costline.catalog.write import model_file_text
 from costline.errors import InputError, UnknownIdError
 from costline.render import Column, Form, Table, write_files
@@ -63,6 +64,18 @@ def _system_row(system: System) -> Row:
     return row
 
 
+def _engine_row(memory: EngineMemory) -> Row:
+    row: Row = _plain_row(memory)
+    facts = engine_facts().get(memory.id)
+    if facts is None:
+        return row
+    known: Row = {key: value for key, value in _plain_row(facts).items() if key not in row}
+    known["limits"] = [dataclasses.asdict(item) for item in facts.limits]
+    known["graph_strides"] = [dataclasses.asdict(item) for item in facts.graph_strides]
+    known |= {"default_memory_fraction": facts.memory_fraction, "facts_notes": facts.notes}
+    return {**row, **known, "facts_source": facts.provenance[""].source}
+
+
 def _plain_row(record: Any) -> Row:
     names = [field.name for field in dataclasses.fields(record) if field.name != "provenance"]
     row = {name: getattr(record, name) for name in names}
@@ -86,7 +99,7 @@ _SHOWN: dict[str, tuple[str, ...]] = {
     "grids": ("id", "name", "level", "g_co2e_per_kwh", "year", "source"),
     "pues": ("id", "operator", "pue", "year", "source"),
     "tariffs": ("id", "region", "sector", "usd_per_kwh", "period", "source"),
-    "engines": ("id", "engine", "version", "memory_fraction", "source"),
+    "engines": ("id", "release", "memory_fraction", "block_tokens", "prefix_caching", "asynchronous", "source"),
     "workloads": ("id", "name", "source"),
     "sources": ("key", "title", "url", "retrieved"),
 }
@@ -104,7 +117,7 @@ def _listers() -> dict[str, Callable[[], list[Row]]]:
         "grids": plain(load.grids),
         "pues": plain(load.pues),
         "tariffs": plain(load.tariffs),
-        "engines": plain(load.engines),
+        "engines": lambda: [_engine_row(engine) for engine in load.engines().values()],
         "workloads": plain(load.workloads),
         "sources": plain(load.sources),
     }
@@ -171,6 +184,8 @@ def _shown(kind: str, record: Any) -> Answer:
     row = _model_row(record) if isinstance(record, Model) else _plain_row(record)
     if isinstance(record, Chip):
         row = _chip_row(record)
+    if isinstance(record, EngineMemory):
+        row = _engine_row(record)
     provenance = {key or "default": dataclasses.asdict(value) for key, value in record.provenance.items()}
     data: Row = {kind: {**row, "provenance": provenance}}
     if isinstance(record, Model):
@@ -190,7 +205,12 @@ def _shown(kind: str, record: Any) -> Answer:
 
 
 def _source_of(record: Any, field: str) -> str:
-    provenance = record.provenance.get(field) or record.provenance[""]
+    known: Mapping[str, Any] = record.provenance
+    if isinstance(record, EngineMemory) and not hasattr(record, field):
+        facts = engine_facts().get(record.id)
+        field = field.removeprefix("default_")
+        known = facts.provenance if facts else known
+    provenance = known.get(field) or known[""]
     return f"{provenance.source} ({provenance.kind}, {provenance.retrieved})"
 
 

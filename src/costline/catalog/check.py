@@ -11,6 +11,7 @@ from typing import Any
 
 from costline.catalog import load, models
 from costline.catalog.efficiency import efficiencies
+from costline.catalog.engines import engine_facts
 from costline.catalog.find import names_of, normal
 from costline.catalog.records import Chip, System
 
@@ -24,7 +25,7 @@ NARROWER = (("bf16", "fp8"), ("fp16", "fp8"), ("fp8", "fp6"), ("fp8", "fp4"), ("
 def check(as_of: str | None = None) -> list[str]:
     """Faults of the catalog, one line each, `error:` or `warning:` first; prices are judged by the day `as_of`."""
     kinds: dict[str, Mapping[str, Any]] = {kind: loader() for kind, loader in load.LOADERS.items()}
-    kinds |= {"efficiencies": efficiencies(), "models": models.models()}
+    kinds |= {"efficiencies": efficiencies(), "models": models.models(), "engine facts": engine_facts()}
     found = [*_sources(kinds), *_names(kinds), *_pairs(load.chips(), load.systems())]
     for chip in load.chips().values():
         found += _peaks(chip)

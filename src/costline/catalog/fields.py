@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from costline.catalog.records import Fabric, Lengths, Topology
+from costline.catalog.records import Fabric, FractionOf, Lengths, Topology
 from costline.catalog.shapes import Block, Field, Flag, Many, Number, Shape, Table, Text
 from costline.quantities import GIB, GIGA, MEGA, MICRO, TERA
 
@@ -136,6 +136,8 @@ ENGINE = Block({
     "visible_before_load": Field(
         Number(positive=True, maximum=1.0), about="share of visible memory free before weights are read"),
     "state_pool_ratio": _maybe(Number(), 0.0, "hybrids: bytes for layer states per byte of KV pool"),
+    "fraction_of": _maybe(
+        Text(get_args(FractionOf)), "memory", "the share is of all memory, or of what weights and reserve leave"),
     "notes": _NOTES,
 })  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 Kind = Literal["published", "vendor", "measured", "derived", "inferred", "assumed"]
 Topology = Literal["switch", "mesh", "torus_2d", "torus_3d", "ring", "pcie", "none"]
+FractionOf = Literal["memory", "rest"]
 StateKind = Literal["gated_delta", "mamba2", "lightning", "kda"]
 QkNorm = Literal["none", "head", "full"]
 
@@ -365,6 +366,8 @@ class EngineMemory:
     state_pool_ratio: float
     """For hybrid models: bytes set aside for layer states per byte of KV pool (0 = only what is needed)."""
     notes: str
+    fraction_of: FractionOf = "memory"
+    """Whether the share is of the device's memory, or of what weights and the reserve leave free."""
     provenance: Mapping[str, Provenance] = field(default_factory=dict[str, Provenance])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from costline.catalog.check import check
+from costline.catalog.engines import ENGINE_FILES
 from costline.catalog.fields import FILES, Files
 from costline.catalog.model_fields import MODEL
 from costline.catalog.shapes import HEADER, KINDS, REQUIRED, Block, Field, Flag, Many, Number, Shape, Table, Text
@@ -15,7 +16,7 @@ from costline.errors import UnknownIdError
 
 __all__ = ["ALL", "DRAFT", "check", "json_schema"]
 
-ALL: dict[str, Files] = {**FILES, "models": Files("models", ("models",), MODEL)}
+ALL: dict[str, Files] = {**FILES, "models": Files("models", ("models",), MODEL), "engine-facts": ENGINE_FILES}
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 

@@ -55,11 +55,11 @@ def pool_bytes(
     """Device memory that an engine gives to the cache.
 
     Equation
-        M = u f M_visible - weights - reserve(t)
+        M = u f M_visible - B - R(t), or u (f M_visible - B - R(t)) where the engine shares out what is free
 
     Parameters
         chip          -        record  M_visible
-        engine        -        record  memory fraction u, free share before loading f, reserve for t = 1 and t > 1
+        engine        -        record  memory fraction u and what it is of, free share before loading f, reserve R
         weight_bytes  B  [byte]  array
         tp            t  [1]     array
         fraction      u  [1]     scalar or None = the engine's default
@@ -80,7 +80,10 @@ def pool_bytes(
     if not 0 < share <= 1:
         raise DomainError(f"memory_utilization={share} must lie in (0, 1]; 0.9 is usual")
     reserve = np.where(tp > 1, engine.reserve_parallel_bytes, engine.reserve_single_bytes)
-    return share * engine.visible_before_load * chip.visible_memory_bytes - weight_bytes - reserve
+    free = engine.visible_before_load * chip.visible_memory_bytes
+    if engine.fraction_of == "rest":
+        return share * (free - weight_bytes - reserve)
+    return share * free - weight_bytes - reserve
 
 
 def kv_share_of_pool(model: Model, engine: EngineMemory) -> float:
