@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from costline import __version__
-from costline.cli import mistakes
+from costline.cli import mistakes, sensitivity
 from costline.errors import CostlineError
 
 if TYPE_CHECKING:
@@ -339,6 +339,9 @@ def bill(scenario: str, as_json: bool, folder: str | None, sources: bool) -> Non
     with _patience("Adding up"):
         found = answer(scenario)
     _show(found, as_json=as_json, folder=folder, sources=sources)
+
+
+sensitivity.register(cli, _shared, _show, _patience)
 
 
 def main() -> None:
