@@ -14,7 +14,7 @@ from costline.catalog import find
 from costline.catalog.records import Chip
 from costline.figures_chart import Axis, Chart, Series
 from costline.quantities import GIGA, MILLI, PERCENT, TERA, format_bytes, significant
-from costline.render import Column, Table
+from costline.render import Column, Form, Table, written
 
 Row = Mapping[str, Any]
 _MARGIN = 4.0
@@ -108,7 +108,10 @@ def memory_parts(data: Row) -> list[dict[str, Any]]:
     scale = max(whole, weights + pool)
     start, rows = 0.0, list[dict[str, Any]]()
     for name, size in parts:
-        rows.append({"part": name, "bytes": size, "share": size / scale, "start": start})
+        rows.append({
+            "part": name, "bytes": size, "text": format_bytes(size), "share": size / scale,
+            "percent": PERCENT * size / scale, "start_percent": PERCENT * start,
+        })  # fmt: skip
         start += size / scale
     return rows
 
@@ -155,6 +158,25 @@ def memory_table(data: Row) -> Table:
     columns = (Column("part", "memory of one accelerator"), Column("bytes", "size", "bytes"),
                Column("share", "share", "percent"))  # fmt: skip
     return Table("", columns, tuple(memory_parts(data)))
+
+
+_HEADLINE: tuple[tuple[str, str, Form], ...] = (
+    ("TPOT", "decode.tpot_s", "seconds"), ("tokens/s", "decode.tokens_per_s", "rate"),
+    ("tokens/s/accelerator", "decode.tokens_per_s_per_accelerator", "rate"),
+    ("prefill of the context", "prefill.time_s", "seconds"),
+    ("$/Mtok out", "cost.usd_per_mtok_output", "usd"), ("$/Mtok in", "cost.usd_per_mtok_input", "usd"),
+    ("$/hour", "cost.usd_per_hour", "usd"), ("largest batch", "memory.max_batch", "count"),
+    ("decode bound by", "decode.bound", "text"),
+)  # fmt: skip
+
+
+def headline(data: Row) -> list[dict[str, Any]]:
+    """The numbers that are looked at first, by their place in the data."""
+    rows = [{"name": "tokens/s/user", "key": "interactivity", "value": 1.0 / data["decode"]["tpot_s"], "form": "rate"}]
+    for name, place, form in _HEADLINE:
+        block, _, key = place.partition(".")
+        rows.append({"name": name, "key": place, "value": data[block][key], "form": form})
+    return [{**row, "text": written(row["value"], row["form"])} for row in rows]
 
 
 def rates_per_dollar(chips: Sequence[Chip], prices: Mapping[str, float]) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ def figure(chart: Chart) -> str:
 def table(shown: Table) -> str:
     """A table that scrolls where it is wider than the screen."""
     note = f"<p class=\"note\">{escape(shown.note)}</p>" if shown.note else ""
-    return f'<div class="wide" tabindex="0">{shown.html()}</div>{note}'
+    return f'<div class="wide numbers" tabindex="0">{shown.html()}</div>{note}'
 
 
 def listed(rows: Sequence[Mapping[str, str]], headings: Mapping[str, str]) -> str:

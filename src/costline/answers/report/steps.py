@@ -115,7 +115,9 @@ def _network(close: Chosen) -> Step:
     spent = waits.get("scale-up network", 0.0) + waits.get("scale-out network", 0.0)
     share = spent / decode["step_time_s"]
     width = row["accelerators_per_replica"]
-    inside = f"{width} chips of a replica lie within the {domain} that {row['system']} connects"
+    if width == 1:
+        return Step("Check the network", "nothing to send", ("a replica is one chip",))
+    inside = f"the {width} chips of a replica lie within the {domain} that {row['system']} connects"
     outside = f"a replica of {width} spans more than the {domain} chips that {row['system']} connects"
     verdict = "within its limits" if share < FULL_NETWORK_SHARE else "near its limit: a wider layout gains little"
     because = (
@@ -123,7 +125,7 @@ def _network(close: Chosen) -> Step:
         f"collectives take {format_seconds(spent)} of a decode step of {format_seconds(decode['step_time_s'])}, "
         f"{share * PERCENT:.0f} %",
     )
-    return Step("Check the network", verdict if width > 1 else "nothing to send: one chip a replica", because)
+    return Step("Check the network", verdict, because)
 
 
 def _disaggregation(close: Chosen) -> Step:

@@ -1,0 +1,50 @@
+"""What a larger batch does to one configuration: speed for each user against the cost of a token.
+
+Composes estimates; knows no plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from costline.answers.answer import Answer
+from costline.answers.estimate import estimate
+from costline.figures_chart import Axis, Chart, Series
+
+POINTS = 9
+
+
+def batch_curve(answer: Answer, given: Mapping[str, Any]) -> dict[str, Chart]:
+    """The configuration over batches up to the largest that fits, the one asked about marked; {} without a price."""
+    data = answer.data
+    most = data["memory"]["max_batch"] or data["batch"]
+    if data["cost"]["usd_per_hour"] is None or most < 1:
+        return {}
+    sizes = np.unique(np.round(np.geomspace(1.0, float(most), POINTS)))
+    rows = [estimate(**{**given, "batch": float(size)}).data for size in sizes]
+    curve = Series(
+        "batch from 1 to the largest that fits",
+        tuple(1.0 / row["decode"]["tpot_s"] for row in rows),
+        tuple(row["cost"]["usd_per_mtok_output"] for row in rows),
+        hover=tuple(f"batch {row['batch']:,.0f}" for row in rows),
+    )
+    here = Series(
+        f"batch {data['batch']:g}",
+        (1.0 / data["decode"]["tpot_s"],),
+        (data["cost"]["usd_per_mtok_output"],),
+        mode="markers",
+        marker="star",
+        emphasis=True,
+        hover=(f"batch {data['batch']:g}" + ("" if data["memory"]["fits"] else ", which does not fit"),),
+    )
+    chart = Chart(
+        title="What a larger batch does",
+        subtitle="decode alone, at this context",
+        x=Axis("interactivity (tokens/s/user)", log=True),
+        y=Axis("cost ($ per million output tokens)", log=True),
+        series=(curve, here),
+    )
+    return {"batch": chart}

@@ -1,0 +1,32 @@
+"""costline web: serves the application. Parses options and starts the server."""
+
+from __future__ import annotations
+
+import click
+
+from costline.errors import InputError
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others can reach 0.0.0.0.")
+@click.option("--port", default=8321, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 = a free one.")
+@click.option("--time-limit", default=60.0, show_default=True, metavar="S", help="Longest that one question may take.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Long questions answered at once; default = cores, 3 at least.")
+def web(host: str, port: int, time_limit: float, workers: int | None) -> None:
+    """Serve the planner in a browser, on this machine alone unless --host says otherwise."""
+    try:
+        import uvicorn
+
+        from costline.web.app import create_app
+        from costline.web.settings import Settings
+    except ImportError as missing:
+        raise InputError(f"costline web needs {missing.name}; install it with: pip install 'costline[web]'") from None
+    given = {"long_workers": workers} if workers else {}
+    app = create_app(Settings(host=host, long_s=time_limit, **given))
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    server = uvicorn.Server(config)
+    config.load()
+    listening = config.bind_socket()
+    name, number = listening.getsockname()[:2]
+    click.echo(f"costline web: http://{f'[{name}]' if ':' in name else name}:{number} (stop with Ctrl-C)")
+    server.run(sockets=[listening])

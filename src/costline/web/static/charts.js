@@ -1,0 +1,74 @@
+// Draws the figures that the server put into the page. Sets type and colours of the page; computes nothing.
+"use strict";
+const charts = (() => {
+  let loading = null;
+  const library = () => {
+    loading ??= new Promise((done, failed) => {
+      const script = document.createElement("script");
+      script.src = document.body.dataset.plotly;
+      script.onload = () => done(window.Plotly);
+      script.onerror = () => failed(new Error("the chart library did not load"));
+      document.head.append(script);
+    });
+    return loading;
+  };
+
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  // The colours of the page in place of those for white paper.
+  const themed = (figure, forPaper) => {
+    const ink = forPaper ? "#1c1c1c" : colour("--ink");
+    const soft = forPaper ? "#dddddd" : colour("--line");
+    const paper = forPaper ? "#ffffff" : colour("--card");
+    const swap = new Map([["#000000", ink], ["#222222", ink], ["#333333", ink], ["#555555", ink], ["#666666", ink],
+      ["#dddddd", soft], ["#f0f0f0", soft], ["#ffffff", paper], ["rgba(255,255,255,0.85)", paper]]);
+    const walk = (value, key) => {
+      if (Array.isArray(value)) return value.map((one) => walk(one, key));
+      if (value && typeof value === "object") {
+        return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, walk(one, name)]));
+      }
+      if (key === "fgcolor") return value;
+      return typeof value === "string" && swap.has(value.toLowerCase()) ? swap.get(value.toLowerCase()) : value;
+    };
+    const found = walk(figure, "");
+    const layout = found.layout;
+    layout.font = { ...layout.font, color: ink, family: "inherit", size: 12 };
+    layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
+    layout.legend = { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: { size: 12 } };
+    layout.hoverlabel = { bgcolor: paper, bordercolor: soft, font: { color: ink } };
+    layout.autosize = true;
+    layout.dragmode = false;
+    return found;
+  };
+
+  const draw = async (box, forPaper = false) => {
+    const plotly = await library();
+    if (!box.isConnected) return;
+    const figure = themed(JSON.parse(box.dataset.figure), forPaper);
+    await plotly.react(box, figure.data, figure.layout, { displayModeBar: false, responsive: true, staticPlot: forPaper });
+    box.dataset.drawn = "yes";
+  };
+
+  const all = (root = document) => [...root.querySelectorAll(".plot[data-figure]")];
+  const drawAll = (root) => Promise.all(all(root).map((box) => draw(box)));
+
+  // New words with the old drawings in their places, so that a figure moves instead of being made anew.
+  const replace = (place, html) => {
+    const fresh = new DOMParser().parseFromString(html, "text/html").body;
+    const old = new Map(all(place).map((box) => [box.dataset.chart, box]));
+    for (const box of all(fresh)) {
+      const kept = old.get(box.dataset.chart);
+      if (!kept) continue;
+      for (const name of ["figure", "rows"]) kept.dataset[name] = box.dataset[name];
+      kept.setAttribute("aria-label", box.getAttribute("aria-label"));
+      box.replaceWith(kept);
+    }
+    place.replaceChildren(...fresh.childNodes);
+    return drawAll(place);
+  };
+
+  document.addEventListener("theme", () => drawAll());
+  addEventListener("beforeprint", () => all().forEach((box) => draw(box, true)));
+  addEventListener("afterprint", () => drawAll());
+  return { drawAll, replace };
+})();
