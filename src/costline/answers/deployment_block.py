@@ -46,6 +46,9 @@ class DeploymentBlock(ScenarioBlock):
     )
     batch: Degree | Auto = Field(default="auto", description="most sequences of a replica (of a decode replica)")
     replicas: Degree | Auto = Field(default="auto", description="copies of the model")
+    router: Literal["round_robin", "random", "least_loaded", "power_of_two", "prefix_aware", "session"] = Field(
+        default="round_robin", description="which replica a simulated request goes to"
+    )
     disaggregated: Literal["auto", True, False] = Field(
         default="auto", description="prefill and decode on separate pools; `auto` = wherever that is cheaper"
     )
