@@ -14,6 +14,7 @@ import click
 
 from costline import __version__
 from costline.cli import mistakes, sensitivity
+from costline.cli.web import web
 from costline.errors import CostlineError
 
 if TYPE_CHECKING:
@@ -342,6 +343,9 @@ def bill(scenario: str, as_json: bool, folder: str | None, sources: bool) -> Non
 
 
 sensitivity.register(cli, _shared, _show, _patience)
+
+
+cli.add_command(web)
 
 
 def main() -> None:
