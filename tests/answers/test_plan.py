@@ -46,11 +46,21 @@ def cost(**blocks: Any) -> float:
 # Every answer
 
 
+def pools_of(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pools of a plan: two, or the one that does both."""
+    return [row["prefill_pool"], row["decode_pool"]] if row["disaggregated"] else [row]
+
+
+def pool_size(pool: dict[str, Any]) -> int:
+    return pool["replicas"] * pool["tp"] * pool["pp"] * pool["dp"]
+
+
 def sound(row: dict[str, Any], asked: Any) -> list[str]:
     """What does not hold of one plan."""
     checks = {
         "feasible": row["feasible"],
-        "accelerators": row["accelerators"] == row["replicas"] * row["tp"] * row["pp"] * row["dp"],
+        "accelerators": row["accelerators"] == sum(pool_size(pool) for pool in pools_of(row)),
+        "pools": row["disaggregated"] == (row["prefill_pool"] is not None) == (row["decode_pool"] is not None),
         "replica": row["accelerators_per_replica"] <= asked.system.max_accelerators,
         "order of TTFT": row["ttft_s"] <= row["ttft_p99_s"] * (1 + 1e-12),
         "order of TPOT": row["tpot_s"] <= row["tpot_p99_s"] * (1 + 1e-12),
@@ -152,7 +162,7 @@ def test_the_first_plan_of_equal_cost_answers_soonest():
 
 def test_plans_are_not_near_copies():
     rows = ask(top=6).data["plans"]
-    cuts = [tuple(row[name] for name in ("accelerator", "weights", "tp", "dp", "ep")) for row in rows]
+    cuts = [tuple(row[name] for name in ("accelerator", "weights", "tp", "dp", "ep", "disaggregated")) for row in rows]
     assert len(set(cuts)) == len(cuts) == 6
     assert {row["accelerator"] for row in rows} == {"h100-sxm", "l40s"}
 

@@ -15,8 +15,8 @@ Mask = NDArray[np.bool_]
 def pareto_mask(smaller_is_better: Sequence[object]) -> Mask:
     """Which rows no other row beats in every column.
 
-    Two columns take one sort; more take a sweep over rows sorted by the first. Rows with a NaN or infinity are never on
-    the front; of equal rows the first stays.
+    Two columns take one sort; more take a sweep in which each row of the front strikes out all that it beats. Rows with
+    a NaN or infinity are never on the front; of equal rows the first stays.
 
     >>> pareto_mask([[1.0, 2.0, 3.0, 2.0], [3.0, 2.0, 1.0, 2.5]]).tolist()
     [True, True, True, False]
@@ -32,11 +32,11 @@ def pareto_mask(smaller_is_better: Sequence[object]) -> Mask:
         best_before = np.concatenate(([np.inf], np.minimum.accumulate(last)[:-1])) if last.size else last
         kept[order[last < best_before]] = True
         return kept
-    front: list[NDArray[np.float64]] = []
-    for row in order:
-        if not any(np.all(member <= table[row]) for member in front):
-            front.append(table[row])
-            kept[row] = True
+    left = table[order]
+    while order.size:
+        kept[order[0]] = True
+        beaten = np.all(left[0] <= left, axis=1)
+        order, left = order[~beaten], left[~beaten]
     return kept
 
 

@@ -18,7 +18,7 @@ from costline.answers.plan.view import charts, summary, tables
 from costline.answers.plan.what_helps import what_helps
 from costline.answers.read_scenario import read_scenario
 from costline.answers.scenario import Scenario
-from costline.answers.search import ranked, search
+from costline.answers.search import ranked, search_all
 from costline.answers.search.candidates import Candidates
 from costline.answers.search.reasons import excluded_by
 from costline.answers.search.rows import frontier_rows, plan_row
@@ -47,7 +47,7 @@ def plan(
     model = the_model(asked.model)
     work = asked.workload
     check_context(model, work.input_mean + work.output_mean, "workload.input_tokens + output_tokens")
-    found = search(asked, model)
+    found = search_all(asked, model)
     unpriced = [site.chip.id for site in sites(asked) if the_price(asked.price, site.chip) is None]
     best = ranked(found)
     if not best:
@@ -103,7 +103,7 @@ def _diverse(found: Sequence[Candidates], best: Sequence[tuple[int, int]], top: 
 
 
 def _best_cost(scenario: Scenario, model: Model) -> float:
-    found = search(scenario, model)
+    found = search_all(scenario, model)
     best = ranked(found)
     return float(found[best[0][0]].columns["usd_per_mtok"][best[0][1]]) if best else float("inf")
 
@@ -111,23 +111,25 @@ def _best_cost(scenario: Scenario, model: Model) -> float:
 def _by_chip(found: Sequence[Candidates]) -> dict[str, list[Candidates]]:
     groups: dict[str, list[Candidates]] = {}
     for group in found:
-        groups.setdefault(group.site.chip.id, []).append(group)
+        groups.setdefault(group.accelerator, []).append(group)
     return groups
 
 
 def _searched(found: Sequence[Candidates]) -> dict[str, Any]:
     return {
-        "candidates": sum(group.rows for group in found),
+        "candidates": sum(group.looked_at for group in found),
         "feasible": int(sum(np.sum(group.ok) for group in found)),
-        "layouts_without_memory": sum(group.layouts_without_room for group in found),
+        "layouts_without_memory": sum(group.layouts_without_room for group in found if group.prefill is None),
         "groups": [
             {
-                "accelerator": group.site.chip.id,
+                "accelerator": group.accelerator,
                 "weights": group.option.label,
-                "candidates": group.rows,
+                "disaggregated": group.prefill is not None,
+                "speculation": group.drafter is not None,
+                "candidates": group.looked_at,
                 "feasible": int(np.sum(group.ok)),
             }
             for group in found
+            if group.looked_at
         ],
     }
-

@@ -10,14 +10,17 @@ from costline.answers.choices import options, sites, the_price, the_rates
 from costline.answers.scenario import Scenario
 from costline.answers.search.candidates import Candidates, evaluate
 from costline.answers.search.columns import Engine
+from costline.answers.search.disaggregated import Kind, search_pools
+from costline.answers.search.speculative import the_drafter
 from costline.catalog.records import Model
 from costline.errors import InputError
 
 
-def search(scenario: Scenario, model: Model) -> list[Candidates]:
-    """Candidates of every accelerator and set of formats that the scenario allows."""
-    found: list[Candidates] = []
+def kinds_of(scenario: Scenario, model: Model) -> list[Kind]:
+    """Every accelerator and set of formats that the scenario allows and that has a price."""
+    found: list[Kind] = []
     unpriced: list[str] = []
+    fraction = scenario.deployment.engine.memory_utilization
     for site in sites(scenario):
         price = the_price(scenario.price, site.chip)
         if price is None:
@@ -25,13 +28,42 @@ def search(scenario: Scenario, model: Model) -> list[Candidates]:
             continue
         rates = the_rates(site, scenario.calibration)
         for option in options(model, site.chip, scenario.model):
-            fraction = scenario.deployment.engine.memory_utilization
-            engine = Engine(model, option.formats, rates, site, fraction)
-            found.append(evaluate(engine, scenario, option, price))
+            found.append(Kind(Engine(model, option.formats, rates, site, fraction), option, price))
     if not found:
         names = ", ".join(unpriced)
         raise InputError(f"no rental offer is catalogued for {names}; give price.accelerator_usd_per_hour")
     return found
+
+
+def search(scenario: Scenario, model: Model) -> list[Candidates]:
+    """Candidates whose replicas prefill and decode without a draft: what one replica alone can do.
+
+    Raises InputError if the scenario asks for pools or a draft; `search_all` has them.
+    """
+    block = scenario.deployment
+    if block.disaggregated is True or block.speculation is not None:
+        field = "disaggregated: true" if block.disaggregated is True else "speculation"
+        raise InputError(f"deployment.{field} is searched by plan alone; leave it out here")
+    return _together(scenario, kinds_of(scenario, model))
+
+
+def search_all(scenario: Scenario, model: Model) -> list[Candidates]:
+    """Candidates of every way to serve that the scenario allows: together or in two pools, with a draft or without."""
+    block = scenario.deployment
+    kinds = kinds_of(scenario, model)
+    if block.speculation is not None:
+        drafts = [the_drafter(block.speculation, model, kind.option) for kind in kinds]
+        kinds += [
+            Kind(kind.engine, kind.option, kind.price, draft) for kind, draft in zip(kinds, drafts, strict=True)
+        ]
+    found = [] if block.disaggregated is True else _together(scenario, kinds)
+    if block.disaggregated is True or (block.disaggregated == "auto" and block.replicas == "auto"):
+        found += search_pools(scenario, kinds)
+    return found
+
+
+def _together(scenario: Scenario, kinds: Sequence[Kind]) -> list[Candidates]:
+    return [evaluate(kind.engine, scenario, kind.option, kind.price, drafter=kind.drafter) for kind in kinds]
 
 
 def ranked(found: Sequence[Candidates]) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from costline.answers.choices import Price
 from costline.answers.scenario import DeploymentBlock, Scenario, SloBlock
 from costline.answers.search.columns import Engine, Load, operate, room
+from costline.answers.search.rounds import operate_in_rounds
+from costline.answers.search.speculative import Drafter, best_draft_tokens, room_with_draft
 from costline.architecture.sharding import Layout
 from costline.deployment.grid import Fixed, batch_sizes, in_blocks, layouts
 from costline.deployment.plan import Option, Site
@@ -26,8 +28,19 @@ MOST_UTILIZATION = 0.95
 
 
 @dataclass(frozen=True)
+class PrefillSide:
+    """The other pool of a disaggregated deployment: what its replicas run on."""
+
+    site: Site
+    price: Price
+    engine: Engine
+    columns: Mapping[str, Array]
+    """As long as those of the deployment."""
+
+
+@dataclass(frozen=True)
 class Candidates:
-    """Columns of equal length; one row is one deployment."""
+    """Columns of equal length; one row is one deployment, or a pool of decode replicas with one of `prefill`."""
 
     site: Site
     option: Option
@@ -39,11 +52,29 @@ class Candidates:
     layouts_without_room: int
     smallest_need_bytes: float
     """Least device memory that any layout needs for weights, reserve and one sequence."""
+    drafter: Drafter | None = None
+    """What proposes tokens, in each row."""
+    prefill: PrefillSide | None = None
+    covered: int | None = None
+    """Deployments that these rows stand for, where the others could be ruled out; None = every one is a row."""
 
     @property
     def rows(self) -> int:
-        """Deployments looked at."""
+        """Deployments kept as rows."""
         return int(self.ok.size)
+
+    @property
+    def looked_at(self) -> int:
+        """Deployments that were searched, rows or not."""
+        return self.rows if self.covered is None else self.covered
+
+    @property
+    def accelerator(self) -> str:
+        """Accelerators of the deployment, the prefill pool's first."""
+        decode = self.site.chip.id
+        if self.prefill is None or self.prefill.site.chip.id == decode:
+            return decode
+        return f"{self.prefill.site.chip.id} + {decode}"
 
 
 def fixed_degrees(block: DeploymentBlock) -> Fixed:
@@ -70,13 +101,16 @@ def load_of(scenario: Scenario) -> Load:
     )
 
 
-def _grid(engine: Engine, scenario: Scenario, load: Load) -> tuple[Layout, Array, int, float]:
+def grid(
+    engine: Engine, scenario: Scenario, load: Load, drafter: Drafter | None = None
+) -> tuple[Layout, Array, int, float]:
     """Rows of layout and batch that fit into memory; layouts that do not, and the least that one device needs."""
     block = scenario.deployment
     cut = layouts(
         engine.model, engine.site.system, max_accelerators=scenario.system.max_accelerators, fixed=fixed_degrees(block)
     )
-    space = room(engine, cut, load.full_context_tokens)
+    context = load.full_context_tokens
+    space = room_with_draft(engine, drafter, cut, context) if drafter else room(engine, cut, context)
     cap = min(float(block.engine.max_sequences), 2.0**20)
     largest = np.minimum(np.where(np.isfinite(space["max_batch"]), space["max_batch"], cap), cap)
     need = engine.site.chip.visible_memory_bytes - space["pool_bytes"]
@@ -96,7 +130,7 @@ def _grid(engine: Engine, scenario: Scenario, load: Load) -> tuple[Layout, Array
     return Layout(*table.T[:4]), table[:, 4], int(np.sum(largest < lanes)), least
 
 
-def _replicas(scenario: Scenario, batch: Array, capacity: Array) -> Array:
+def copies(scenario: Scenario, batch: Array, capacity: Array) -> Array:
     """Copies for each row and headroom (last axis): from the rate, the concurrency, or one."""
     work, fixed = scenario.workload, scenario.deployment.replicas
     if fixed != "auto":
@@ -108,21 +142,28 @@ def _replicas(scenario: Scenario, batch: Array, capacity: Array) -> Array:
     return np.ones((batch.size, 1))
 
 
-def evaluate(engine: Engine, scenario: Scenario, option: Option, price: Price) -> Candidates:
-    """Every layout, batch and number of replicas of one accelerator and set of formats."""
+def evaluate(
+    engine: Engine, scenario: Scenario, option: Option, price: Price, *, drafter: Drafter | None = None
+) -> Candidates:
+    """Every layout, batch and number of replicas of one accelerator and set of formats, with a draft or without."""
     load = load_of(scenario)
-    cut, batch, without, least = _grid(engine, scenario, load)
-    columns = _columns(engine, scenario, load, cut, batch)
+    cut, batch, without, least = grid(engine, scenario, load, drafter)
+    columns = _columns(_replica(engine, load, drafter), scenario, cut, batch, _drafting(engine, load, drafter))
     devices = columns["tp"] * columns["pp"] * columns["dp"] * columns["replicas"]
     columns["accelerators"] = devices
     columns["usd_per_hour"] = fleet_usd_per_hour(devices, price.usd_per_hour)
+    finish(columns, load)
+    ok, why = first_failure({"load": columns["carries"] > 0, **slo_masks(scenario.slo, columns)})
+    return Candidates(engine.site, option, price, engine, columns, ok, why, without, least, drafter)
+
+
+def finish(columns: dict[str, Array], load: Load) -> None:
+    """Adds what follows from the bill, the requests served and the latencies."""
     columns["output_tokens_per_s"] = columns["total_requests_per_s"] * load.output_tokens
     columns["usd_per_mtok"] = usd_per_mtok(columns["usd_per_hour"], columns["output_tokens_per_s"])
-    columns["tokens_per_s_per_accelerator"] = columns["output_tokens_per_s"] / np.maximum(devices, 1.0)
+    columns["tokens_per_s_per_accelerator"] = columns["output_tokens_per_s"] / np.maximum(columns["accelerators"], 1.0)
     columns["e2e_p99_s"] = columns["ttft_p99_s"] + load.decode_steps * columns["tpot_p99_s"]
     columns["e2e_s"] = columns["ttft_s"] + load.decode_steps * columns["tpot_s"]
-    ok, why = first_failure({"load": columns["carries"] > 0, **slo_masks(scenario.slo, columns)})
-    return Candidates(engine.site, option, price, engine, columns, ok, why, without, least)
 
 
 def slo_masks(slo: SloBlock, columns: Mapping[str, Array]) -> dict[str, Mask]:
@@ -133,37 +174,93 @@ def slo_masks(slo: SloBlock, columns: Mapping[str, Array]) -> dict[str, Mask]:
     }
 
 
-def _columns(engine: Engine, scenario: Scenario, load: Load, cut: Layout, batch: Array) -> dict[str, Array]:
+Rows = Mapping[str, Array]
+Operating = Callable[[Rows, Array | None], dict[str, Array]]
+"""Columns of replicas from their layout, batch and length of draft, at a rate or full."""
+Drafting = Callable[[Rows, Array], Array]
+"""Length of draft for rows at a batch."""
+
+
+def _layout(rows: Rows) -> Layout:
+    return Layout(rows["tp"], rows["pp"], rows["dp"], rows["ep"])
+
+
+def _blockwise(function: Callable[..., dict[str, Array]], rows: Rows, *more: Array) -> dict[str, Array]:
+    """`function(rows, *more)` a block at a time; no rows have the columns that one row would have."""
+    names = list(rows)
+    if not next(iter(rows.values())).size:
+        one_row = _blockwise(function, {name: np.ones(1) for name in names}, *(np.ones(1) for _ in more))
+        return {name: column[:0] for name, column in one_row.items()}
+
+    def one(*block: Array) -> dict[str, Array]:
+        return function(dict(zip(names, block, strict=False)), *block[len(names) :])
+
+    return in_blocks(one, *rows.values(), *more)
+
+
+def _replica(engine: Engine, load: Load, drafter: Drafter | None) -> Operating:
+    def operating(rows: Rows, rate: Array | None = None) -> dict[str, Array]:
+        where = _layout(rows)
+        if drafter is None:
+            return operate(engine, load, where, rows["batch"], rate_per_replica=rate)
+        drafted = rows["draft_tokens"]
+        return operate_in_rounds(
+            engine, drafter, load, where, batch=rows["batch"], draft_tokens=drafted, rate_per_replica=rate
+        )
+
+    return operating
+
+
+def _drafting(engine: Engine, load: Load, drafter: Drafter | None) -> Drafting | None:
+    if drafter is None:
+        return None
+
+    def drafting(rows: Rows, running: Array) -> Array:
+        where = _layout(rows)
+        return best_draft_tokens(engine, drafter, load, where, running / where.pp)
+
+    return lambda rows, running: _blockwise(lambda *at: {"k": drafting(*at)}, rows, running)["k"]
+
+
+def _columns(
+    operating: Operating, scenario: Scenario, cut: Layout, batch: Array, drafting: Drafting | None
+) -> dict[str, Array]:
+    rows: dict[str, Array] = {"tp": cut.tp, "pp": cut.pp, "dp": cut.dp, "ep": cut.ep, "batch": batch}
+    if drafting is not None:
+        rows["draft_tokens"] = drafting(rows, batch)
+    capacity = _blockwise(operating, rows)["capacity_requests_per_s"]
+    counts = copies(scenario, batch, capacity)
+    new = np.ones(counts.shape, dtype=bool)
+    new[:, 1:] = counts[:, 1:] != counts[:, :-1]
+    rows = {name: np.repeat(column, counts.shape[1])[new.ravel()] for name, column in rows.items()}
+    replicas = counts.ravel()[new.ravel()]
     rate = scenario.workload.peak_request_rate
-
-    def full(*block: Array) -> dict[str, Array]:
-        return operate(engine, load, Layout(*block[:4]), block[4], rate_per_replica=None)
-
-    def loaded(*block: Array) -> dict[str, Array]:
-        return operate(engine, load, Layout(*block[:4]), block[4], rate_per_replica=block[5])
-
-    base = (cut.tp, cut.pp, cut.dp, cut.ep, batch)
-    capacity = in_blocks(full, *base)["capacity_requests_per_s"] if batch.size else batch
-    copies = _replicas(scenario, batch, capacity)
-    names = ("tp", "pp", "dp", "ep", "batch")
-    spread = {name: np.repeat(column, copies.shape[1]) for name, column in zip(names, base, strict=True)}
-    spread["replicas"] = copies.ravel()
-    keep = np.ones(copies.shape, dtype=bool)
-    keep[:, 1:] = copies[:, 1:] != copies[:, :-1]
-    spread = {name: column[keep.ravel()] for name, column in spread.items()}
-    replicas = spread["replicas"]
-    layout = [spread[name] for name in names[:4]]
     if rate is not None:
-        out = in_blocks(loaded, *layout, spread["batch"], rate / replicas)
+        return _at_rate(operating, rows, replicas, rate, drafting)
+    if scenario.workload.concurrency is not None:
+        rows["batch"] = np.minimum(rows["batch"], scenario.workload.concurrency / replicas)
+        rows |= {"draft_tokens": drafting(rows, rows["batch"])} if drafting else {}
+    out = _blockwise(operating, rows)
+    out["carries"] = np.ones(replicas.shape)
+    out["total_requests_per_s"] = replicas * out["requests_per_s"]
+    return {**rows, "replicas": replicas, **out}
+
+
+def _at_rate(
+    operating: Operating, rows: Rows, replicas: Array, rate: float, drafting: Drafting | None
+) -> dict[str, Array]:
+    """Columns at a share of the rate; the draft is then fitted to the batch that runs, where that still carries it."""
+
+    def served(rows: Rows) -> dict[str, Array]:
+        out = _blockwise(operating, rows, rate / replicas)
         most = replicas * out["capacity_requests_per_s"]
-        out["carries"] = as_array(most >= rate * (1 - 1e-9))
-        out["total_requests_per_s"] = np.minimum(most, rate)
-    else:
-        held = spread["batch"]
-        if scenario.workload.concurrency is not None:
-            held = np.minimum(held, scenario.workload.concurrency / replicas)
-            spread["batch"] = held
-        out = in_blocks(full, *layout, held)
-        out["carries"] = np.ones(held.shape)
-        out["total_requests_per_s"] = replicas * out["requests_per_s"]
-    return {**spread, **out}
+        carries = as_array(most >= rate * (1 - 1e-9))
+        return {**rows, "replicas": replicas, **out, "carries": carries, "total_requests_per_s": np.minimum(most, rate)}
+
+    first = served(rows)
+    if drafting is None or not replicas.size:
+        return first
+    second = served({**rows, "draft_tokens": drafting(rows, first["running_batch"])})
+    capacity = second["capacity_requests_per_s"] * replicas * MOST_UTILIZATION
+    better = (capacity >= rate) & (second["tpot_s"] < first["tpot_s"])
+    return {name: np.where(better, second[name], first[name]) for name in first}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from costline.answers.scenario import Scenario
-from costline.answers.search.candidates import Candidates, load_of
-from costline.answers.search.columns import Engine, steady_state
-from costline.answers.search.reasons import LIMIT_NAMES, TARGETS
-from costline.architecture.sharding import layout
+from costline.answers.search.candidates import Candidates
+from costline.answers.search.columns import Engine
+from costline.answers.search.pool_reasons import pool_gains
+from costline.answers.search.reasons import LIMIT_NAMES, TARGETS, lane_at
 from costline.forward.rates import Rates
 from costline.quantities import MILLI, PERCENT
 
@@ -44,26 +45,36 @@ def next_best(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]
     """The change that helps most: a quarter more of a resource, or a target twice as wide, and what it gives.
 
     `gain` is the rise of requests per USD: at the same batch for a resource, of the best plan of the same accelerator
-    and formats for a target.
+    and formats for a target. Pools are asked for resources alone.
     """
-    found = [*_resources(group, row, scenario), *_targets(group, row, scenario)]
+    found = _of_pools(group, row, scenario) if group.prefill else _resources(group, row, scenario)
+    found += [] if group.prefill else _targets(group, row, scenario)
     change, gain = max(found, key=lambda pair: pair[1])
     return {"change": change, "gain": gain, "words": f"{change} would serve {gain * PERCENT:.0f} % more for the money"}
 
 
+def _names(devices: float) -> list[str]:
+    return ["compute", "memory bandwidth", "launch and host speed", *(["link speed"] if devices > 1 else [])]
+
+
+def _words(name: str) -> str:
+    return f"{(MORE - 1) * PERCENT:.0f} % more {name}"
+
+
+def _of_pools(group: Candidates, row: int, scenario: Scenario) -> list[tuple[str, float]]:
+    names = _names(float(group.columns["accelerators"][row]))
+    return pool_gains(group, row, scenario, {_words(name): partial(_with_more, resource=name) for name in names})
+
+
 def _resources(group: Candidates, row: int, scenario: Scenario) -> list[tuple[str, float]]:
-    columns, load = group.columns, load_of(scenario)
-    where = layout(*(columns[name][row] for name in ("tp", "pp", "dp", "ep")))
-    batch = columns["batch"][row] / columns["pp"][row]
-
     def cycle(engine: Engine) -> float:
-        return float(steady_state(engine, load, where, batch).cycle_s)
+        return float(lane_at(group, row, scenario, "batch", engine).cycle_s)
 
+    columns = group.columns
     now = cycle(group.engine)
-    names = ["compute", "memory bandwidth", "launch and host speed"]
-    names += ["link speed"] if float(where.devices) > 1 else []
+    names = _names(float(columns["tp"][row] * columns["pp"][row] * columns["dp"][row]))
     more = {name: replace(group.engine, rates=_with_more(group.engine.rates, name)) for name in names}
-    return [(f"{(MORE - 1) * PERCENT:.0f} % more {name}", now / cycle(engine) - 1.0) for name, engine in more.items()]
+    return [(_words(name), now / cycle(engine) - 1.0) for name, engine in more.items()]
 
 
 def _targets(group: Candidates, row: int, scenario: Scenario) -> list[tuple[str, float]]:

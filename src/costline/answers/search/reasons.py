@@ -10,7 +10,9 @@ import numpy as np
 
 from costline.answers.scenario import Scenario
 from costline.answers.search.candidates import Candidates, load_of
-from costline.answers.search.columns import Steady, steady_state
+from costline.answers.search.columns import Engine, Steady, steady_state
+from costline.answers.search.pool_reasons import pool_reason
+from costline.answers.search.rounds import speculative_state
 from costline.architecture.sharding import layout
 from costline.catalog.records import Model
 from costline.forward.steps import RESOURCES
@@ -29,39 +31,59 @@ _ADVICE = {
 }
 
 
+def lane_at(group: Candidates, row: int, scenario: Scenario, column: str, engine: Engine | None = None) -> Steady:
+    """The lane of a row at the batch that a column says, on its own engine or another."""
+    columns, load = group.columns, load_of(scenario)
+    where = layout(*(columns[name][row] for name in ("tp", "pp", "dp", "ep")))
+    batch = columns[column][row] / columns["pp"][row]
+    if group.drafter is None:
+        return steady_state(engine or group.engine, load, where, batch)
+    drafted = columns["draft_tokens"][row]
+    return speculative_state(
+        engine or group.engine, group.drafter, load, where, lane_batch=batch, draft_tokens=drafted
+    )
+
+
 def running(group: Candidates, row: int, scenario: Scenario) -> Steady:
     """The lane of a row at its running batch."""
-    columns = group.columns
-    where = layout(*(columns[name][row] for name in ("tp", "pp", "dp", "ep")))
-    held = columns["running_batch"][row] / columns["pp"][row]
-    return steady_state(group.engine, load_of(scenario), where, held)
+    return lane_at(group, row, scenario, "running_batch")
 
 
 def reason(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
     """The binding limit of one row: of its time, of a decode step, and of the targets."""
-    columns = group.columns
-    lane = running(group, row, scenario)
-    waits = {name: float(value) for name, value in lane.cycle_waits_s.items()}
-    cycle, step = sum(waits.values()), float(lane.decode.expected_s)
-    bound = max(waits, key=lambda name: waits[name])
-    floor = float(columns["decode_lower_bound_s"][row])
+    found = pool_reason(group, row, scenario, _ADVICE) if group.prefill else _lane_reason(group, row, scenario)
+    words, advice = found.pop("words"), found.pop("advice")
     margins = slo_margins(group, row, scenario)
-    words = [f"{bound} takes {waits[bound] / cycle * PERCENT:.0f} % of a replica's time"]
-    prefill = float(columns["prefill_share"][row])
-    words.append(f"steps with prompts take {prefill * PERCENT:.0f} %")
+    step, floor = sum(found["waits_s"].values()), float(group.columns["decode_lower_bound_s"][row])
+    if group.drafter is not None:
+        drafted = float(group.columns["draft_tokens"][row])
+        gained = float(group.drafter.tokens(drafted))
+        words.append(f"a round drafts {drafted:.0f} and adds {gained:.2f} tokens")
+        floor *= gained
     if floor > 0:
         words.append(f"a decode step is {step / floor:.1f}× its bound at these rates")
     if margins:
         tight = min(margins, key=lambda name: margins[name])
         words.append(f"{LIMIT_NAMES[tight]} leaves {margins[tight] * PERCENT:.0f} % of its target")
-    words.append(_ADVICE[bound])
+    return {**found, "slo_margin": margins, "reason": "; ".join([*words, advice])}
+
+
+def _lane_reason(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
+    lane = running(group, row, scenario)
+    waits = {name: float(value) for name, value in lane.cycle_waits_s.items()}
+    cycle = sum(waits.values())
+    bound = max(waits, key=lambda name: waits[name])
+    prefill = float(group.columns["prefill_share"][row])
     return {
         "bound": bound,
         "bound_share": waits[bound] / cycle,
-        "slo_margin": margins,
         "terms_s": {name: float(value) for name, value in lane.decode.terms_s.items() if float(value) > 0},
         "waits_s": {name: float(lane.decode.waits_s[name]) for name in RESOURCES},
-        "reason": "; ".join(words),
+        "words": [
+            f"{bound} takes {waits[bound] / cycle * PERCENT:.0f} % of a replica's time",
+            f"steps with prompts take {prefill * PERCENT:.0f} %",
+        ],
+        "advice": _ADVICE[bound],
     }
 
 
@@ -101,7 +123,7 @@ def excluded_by(found: Sequence[Candidates], scenario: Scenario, model: Model) -
                 ratio = best / (target * MILLI)
                 text = (
                     f"{LIMIT_NAMES[name]} p99 of {format_seconds(target * MILLI)} excludes every deployment of "
-                    f"{model.id}; the nearest reaches {format_seconds(best)} on {group.site.chip.id}: "
+                    f"{model.id}; the nearest reaches {format_seconds(best)} on {group.accelerator}: "
                     f"set slo.{name}_p99_ms to {np.ceil(best / MILLI):.0f} or allow other accelerators"
                 )
                 nearest.append((ratio, text))

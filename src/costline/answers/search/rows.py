@@ -10,7 +10,9 @@ import numpy as np
 from costline.answers.scenario import Scenario
 from costline.answers.search.candidates import Candidates
 from costline.answers.search.next_change import next_best
+from costline.answers.search.pool_reasons import layout_label, pool_keys
 from costline.answers.search.reasons import reason
+from costline.answers.search.speculation_row import speculation
 from costline.catalog.efficiency import efficiency
 from costline.deployment.plan import Plan
 from costline.deployment.search import pareto_mask
@@ -23,7 +25,7 @@ _PLAIN = (
 
 _FRONTIER_KEYS = (
     "accelerator", "accelerators", "replicas", "tp", "pp", "ep", "dp", "batch", "weights", "kv_cache", "tpot_s",
-    "ttft_s", "interactivity_tokens_per_s", "tokens_per_s_per_accelerator", "usd_per_mtok", "layout",
+    "ttft_s", "interactivity_tokens_per_s", "tokens_per_s_per_accelerator", "usd_per_mtok", "layout", "disaggregated",
 )  # fmt: skip
 
 
@@ -44,6 +46,7 @@ def plan_of(group: Candidates, row: int) -> Plan:
         weights=group.option.label,
         kv_cache=formats.kv,
         activations=formats.activations,
+        disaggregated=group.prefill is not None,
     )
 
 
@@ -54,9 +57,9 @@ def plain_row(group: Candidates, row: int) -> dict[str, Any]:
     capacity = float(columns["capacity_requests_per_s"][row]) * chosen.replicas
     values["utilization"] = float(columns["total_requests_per_s"][row]) / capacity
     return {
-        "accelerator": chosen.accelerator,
+        "accelerator": group.accelerator,
         "system": chosen.system,
-        "accelerators": chosen.accelerators,
+        "accelerators": int(columns["accelerators"][row]),
         "accelerators_per_replica": chosen.accelerators_per_replica,
         "replicas": chosen.replicas,
         "tp": chosen.tp,
@@ -64,18 +67,25 @@ def plain_row(group: Candidates, row: int) -> dict[str, Any]:
         "ep": chosen.ep,
         "dp": chosen.dp,
         "batch": chosen.batch,
-        "layout": chosen.label,
+        "layout": layout_label(group, row) if group.prefill else chosen.label,
         "weights": chosen.weights,
         "kv_cache": chosen.kv_cache,
         "activations": chosen.activations,
         "disaggregated": chosen.disaggregated,
         **values,
         "interactivity_tokens_per_s": 1.0 / values["tpot_s"] if values["tpot_s"] > 0 else None,
-        "price_usd_per_accelerator_hour": group.price.usd_per_hour,
+        "price_usd_per_accelerator_hour": _price(group, row),
         "price_source": group.price.offer.id if group.price.offer else "given",
         "feasible": bool(group.ok[row]),
         "bound": RESOURCES[int(columns["bound"][row])],
     }
+
+
+def _price(group: Candidates, row: int) -> float:
+    """Price of an accelerator-hour; of two kinds the mean over the deployment."""
+    if group.prefill is None or group.prefill.site.chip.id == group.site.chip.id:
+        return group.price.usd_per_hour
+    return float(group.columns["usd_per_hour"][row] / group.columns["accelerators"][row])
 
 
 def plan_row(group: Candidates, row: int, rank: int, scenario: Scenario) -> dict[str, Any]:
@@ -83,6 +93,8 @@ def plan_row(group: Candidates, row: int, rank: int, scenario: Scenario) -> dict
     return {
         "rank": rank,
         **plain_row(group, row),
+        **pool_keys(group, row),
+        "speculation": speculation(group, row, scenario),
         "interval": interval(group, row, scenario),
         **reason(group, row, scenario),
         "next_best": next_best(group, row, scenario),
