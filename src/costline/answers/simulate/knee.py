@@ -1,0 +1,103 @@
+"""Where a replica tips over: what it can sustain, and how much a small error of its step time grows under load.
+
+Closed forms on a step table; the simulation is not asked. Knows no randomness: a knee is where the means tip.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from costline.quantities import Array, as_array
+from costline.serving.step_table import StepTable
+
+LOADS = 96
+MOST_GAIN = 0.8
+"""Gain at the knee: a step 1 % slower makes answers 5 % slower."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What requests are like on average."""
+
+    input_tokens: float
+    new_tokens: float
+    """Of the prompt that are computed."""
+    output_tokens: float
+
+
+@dataclass(frozen=True)
+class LoadCurve:
+    """A replica in steady state at rising batches; arrays of one length."""
+
+    batch: Array
+    rate: Array
+    """Requests per second."""
+    e2e_s: Array
+    tpot_s: Array
+    ttft_s: Array
+    gain: Array
+    """Rate times the growth of a request's time with each further request: 1 - 1 / amplification."""
+
+    @property
+    def knee(self) -> int:
+        """Index of the knee: the first load at which the gain is 0.8, or the largest batch."""
+        beyond = np.flatnonzero(self.gain >= MOST_GAIN)
+        return int(beyond[0]) if beyond.size else self.batch.size - 1
+
+    def at(self, rate: float) -> tuple[float, float]:
+        """Batch and gain at a rate; those of the largest batch beyond what it sustains."""
+        return float(np.interp(rate, self.rate, self.batch)), float(np.interp(rate, self.rate, self.gain))
+
+
+def load_curve(table: StepTable, mix: Mix, *, most: int, chunk_tokens: int, late_steps: float) -> LoadCurve:
+    """Rate, latencies and gain of a replica from one request at a time to `most` at once.
+
+    N requests finish in the time of all their answers' steps together plus the extra time of each one's prompt, which
+    all share: rate = N / (n t(N) + N x). The gain is d ln E2E / d ln N along the curve.
+    """
+    batch = np.unique(np.round(np.geomspace(1.0, max(most, 1), LOADS)))
+    if batch.size < 2:
+        batch = as_array([1.0, 2.0])
+    step = decode_step_s(table, batch, mix.input_tokens + mix.output_tokens / 2)
+    extra = prompt_extra_s(table, batch, mix, chunk_tokens)
+    stay = mix.output_tokens * step + batch * extra
+    rate = batch / stay
+    tpot = step + rate * step * extra
+    first = late_steps * tpot + extra + table.request_s
+    e2e = first + tpot * (mix.output_tokens - 1)
+    gain = np.clip(np.gradient(np.log(e2e), np.log(batch)), 0.0, 0.999)
+    rising = np.maximum.accumulate(rate) == rate
+    return LoadCurve(*(one[rising] for one in (batch, rate, e2e, tpot, first, gain)))
+
+
+def decode_step_s(table: StepTable, batch: Array, context_tokens: float) -> Array:
+    """A step of so many decoding sequences of one mean context, and no prompt."""
+    counts = np.arange(len(table.decode_attention_s), dtype=np.float64)
+    attention = _column(table.decode_context_tokens, table.decode_attention_s, context_tokens)
+    tokens = np.interp(table.decode_tokens * batch, np.arange(len(table.tokens_s)), table.tokens_s)
+    sampled = np.interp(table.decode_tokens * batch, np.arange(len(table.outputs_s)), table.outputs_s)
+    return table.step_s + tokens + np.interp(batch, counts, attention) + sampled
+
+
+def prompt_extra_s(table: StepTable, batch: Array, mix: Mix, chunk_tokens: int) -> Array:
+    """What a prompt adds to the steps that it joins."""
+    chunks = max(math.ceil(mix.new_tokens / chunk_tokens), 1)
+    each = mix.new_tokens / chunks
+    axis = np.arange(len(table.tokens_s))
+    with_it = np.interp(batch + each, axis, table.tokens_s) - np.interp(batch, axis, table.tokens_s)
+    slope = float(table.tokens_s[-1] - table.tokens_s[-2])
+    beyond = np.maximum(batch + each - axis[-1], 0.0) * slope
+    before = mix.input_tokens - mix.new_tokens + (mix.new_tokens - each) / 2
+    column = _column(table.prefill_context_tokens, table.prefill_attention_s, before)
+    attention = float(np.interp(each, table.prefill_new_tokens, column))
+    return as_array(chunks * (with_it + beyond + attention + table.mixed_s))
+
+
+def _column(axis: Array, rows: Array, at: float) -> Array:
+    """Each row's value at a point of its axis, along straight lines; beyond the ends the outermost value."""
+    after = int(np.clip(np.searchsorted(axis, at), 1, len(axis) - 1))
+    share = min(max((at - axis[after - 1]) / (axis[after] - axis[after - 1]), 0.0), 1.0)
+    return (1 - share) * rows[:, after - 1] + share * rows[:, after]

@@ -1,0 +1,203 @@
+"""What a simulated run measured, as the rows of an answer: latencies, throughput, use of the machine, money.
+
+Timestamps in, plain values out. Knows no physics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costline.answers.scenario import SloBlock
+from costline.money.unit_cost import usd_per_mtok
+from costline.quantities import HOUR_S, MILLI, Array, as_array
+from costline.serving.metrics import (
+    e2e_s,
+    goodput_per_s,
+    independent_samples,
+    meets,
+    percentile_interval,
+    queue_s,
+    time_mean,
+    tpot_s,
+    ttft_s,
+)
+from costline.serving.requests import Integers, Requests
+from costline.serving.timestamps import Timestamps
+
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Latencies of the requests that were served [s], in order of arrival."""
+
+    ttft: Array
+    tpot: Array
+    e2e: Array
+    queue: Array
+
+    def by_name(self) -> dict[str, Array]:
+        """As the answer names them; the mean gap between a request's tokens is its time per output token."""
+        return {"ttft": self.ttft, "tpot": self.tpot, "itl": self.tpot, "e2e": self.e2e, "queue": self.queue}
+
+
+def latencies(stamps: Timestamps, mask: Mask) -> Latencies:
+    """Latencies of the served requests of a mask."""
+    kept = mask & stamps.served
+    arrival = stamps.arrival_s[kept]
+    first, whole = ttft_s(arrival, stamps.first_token_s[kept]), e2e_s(arrival, stamps.finished_s[kept])
+    gaps = tpot_s(whole, first, as_array(stamps.output_tokens[kept]))
+    return Latencies(first, gaps, whole, queue_s(arrival, stamps.admitted_s[kept]))
+
+
+def distribution_ms(values_s: Array, *, interval: bool) -> dict[str, Any]:
+    """Mean and percentiles in milliseconds, with the interval that chance leaves to the percentiles."""
+    known = values_s[np.isfinite(values_s)]
+    if not known.size:
+        return dict.fromkeys(("mean", *PERCENTILES))
+    ordered = np.sort(known)
+    shares = list(PERCENTILES.values())
+    found: dict[str, Any] = {"mean": float(np.mean(known)) / MILLI}
+    found |= dict(zip(PERCENTILES, (np.quantile(ordered, shares) / MILLI).tolist(), strict=True))
+    if interval:
+        samples = independent_samples(known)
+        found["interval"] = {
+            name: [bound / MILLI for bound in percentile_interval(ordered, share, samples)]
+            for name, share in PERCENTILES.items()
+        }
+    return found
+
+
+def latency_ms(found: Latencies, *, interval: bool = False) -> dict[str, Any]:
+    """`latency_ms` of an answer."""
+    return {name: distribution_ms(values, interval=interval) for name, values in found.by_name().items()}
+
+
+def attainment(found: Latencies, slo: SloBlock) -> dict[str, Any]:
+    """Share of requests within each target, and within all."""
+    targets = {"ttft": slo.ttft_p99_ms, "tpot": slo.tpot_p99_ms, "e2e": slo.e2e_p99_ms}
+    values = found.by_name()
+    good = np.ones(found.e2e.shape, dtype=bool)
+    shares: dict[str, Any] = {}
+    for name, target in targets.items():
+        if target is not None:
+            within = meets(values[name], target * MILLI) | ((name == "tpot") & np.isnan(values[name]))
+            good &= within
+            shares[name] = float(np.mean(within)) if within.size else None
+    return {**shares, "all": float(np.mean(good)) if good.size else None, "good": good}
+
+
+def throughput(
+    requests: Requests, stamps: Timestamps, mask: Mask, *, duration_s: float, accelerators: int, slo: SloBlock
+) -> dict[str, Any]:
+    """Requests and tokens a second over a time; tokens/s counts output unless named `total_` or `input_`."""
+    kept = mask & stamps.served
+    output, prompt = float(stamps.output_tokens[kept].sum()), float(requests.input_tokens[kept].sum())
+    met = attainment(latencies(stamps, mask), slo)["good"]
+    return {
+        "requests_per_s": float(kept.sum()) / duration_s,
+        "output_tokens_per_s": output / duration_s,
+        "input_tokens_per_s": prompt / duration_s,
+        "total_tokens_per_s": (output + prompt) / duration_s,
+        "output_tokens_per_s_per_accelerator": output / duration_s / accelerators,
+        "goodput_requests_per_s": goodput_per_s(met, duration_s),
+    }
+
+
+def use_of(requests: Requests, stamps: Timestamps, mask: Mask, *, window: tuple[float, float]) -> dict[str, Any]:
+    """Batch, queue and busy time over a window of time, means by replica."""
+    line = stamps.timeline
+    inside = (line.time_s >= window[0]) & (line.time_s < window[1])
+    if not inside.any():
+        inside = np.ones(line.time_s.shape, dtype=bool)
+    lasting = _lasting_s(line.time_s, line.replica)[inside]
+    kept = mask & stamps.served
+    held = float(np.sum(np.minimum(stamps.finished_s[kept], window[1]) - stamps.arrival_s[kept]))
+    span = window[1] - window[0]
+    return {
+        "busy": float(stamps.replicas.busy_s.sum() / max(stamps.replicas.on_s.sum(), 1e-9)),
+        "in_flight_mean": held / span if span > 0 else None,
+        "batch_mean": _or_none(time_mean(as_array(line.running[inside]), lasting)),
+        "batch_peak": int(line.running[inside].max(initial=0)),
+        "waiting_mean": _or_none(time_mean(as_array(line.waiting[inside]), lasting)),
+        "waiting_peak": int(line.waiting[inside].max(initial=0)),
+    }
+
+
+def kv_use(requests: Requests, stamps: Timestamps, mask: Mask, *, capacity_tokens: float, block_tokens: int) -> Any:
+    """The cache: how full, and how much of the prompts was found in it."""
+    line = stamps.timeline
+    prompts = float(requests.input_tokens[mask & stamps.served].sum())
+    found = float(stamps.cached_tokens[mask & stamps.served].sum())
+    held = as_array(line.kv_blocks) * block_tokens
+    mean, peak = time_mean(held, _lasting_s(line.time_s, line.replica)), float(np.max(held, initial=0.0))
+    return {
+        "capacity_tokens": capacity_tokens if np.isfinite(capacity_tokens) else None,
+        "mean_tokens": _or_none(mean),
+        "peak_tokens": peak,
+        "mean_use": _or_none(mean / capacity_tokens),
+        "peak_use": _or_none(peak / capacity_tokens),
+        "prefix_hit_share": found / prompts if prompts else None,
+    }
+
+
+def gap_ms(stamps: Timestamps) -> dict[str, Any]:
+    """Single gaps between tokens, over all tokens of the run, in milliseconds: from a histogram."""
+    counts, edges = stamps.itl_tokens, stamps.itl_edges_s
+    total = float(counts.sum())
+    if total <= 0:
+        return dict.fromkeys(("mean", *PERCENTILES))
+    middle = (edges[1:] + edges[:-1]) / 2
+    below = np.cumsum(counts) / total
+    found: dict[str, Any] = {"mean": float(counts @ middle) / total / MILLI}
+    found |= {name: float(middle[np.searchsorted(below, share)]) / MILLI for name, share in PERCENTILES.items()}
+    return found
+
+
+def by_group(
+    requests: Requests, stamps: Timestamps, mask: Mask, *, groups: Integers, names: Mapping[int, str]
+) -> list[dict[str, Any]]:
+    """Latencies of each tenant or replica."""
+    rows: list[dict[str, Any]] = []
+    for index, name in names.items():
+        mine = mask & (groups == index)
+        rows.append({"name": name, "requests": int(mine.sum()), "latency_ms": latency_ms(latencies(stamps, mine))})
+    return rows
+
+
+def cost(usd_per_hour: float | None, made: Mapping[str, Any]) -> dict[str, Any]:
+    """What a token costs at this load: the fleet's hour over what it served in one."""
+    if usd_per_hour is None:
+        return dict.fromkeys(("usd_per_hour", "usd_per_mtok", "usd_per_mtok_total", "usd_per_request"))
+    rate = made["requests_per_s"]
+    return {
+        "usd_per_hour": usd_per_hour,
+        "usd_per_mtok": _price(usd_per_hour, made["output_tokens_per_s"]),
+        "usd_per_mtok_total": _price(usd_per_hour, made["total_tokens_per_s"]),
+        "usd_per_request": usd_per_hour / HOUR_S / rate if rate > 0 else None,
+    }
+
+
+def _price(usd_per_hour: float, tokens_per_s: float) -> float | None:
+    return float(usd_per_mtok(usd_per_hour, tokens_per_s)) if tokens_per_s > 0 else None
+
+
+def _lasting_s(time_s: Array, replica: Integers) -> Array:
+    """How long each sample held: to the next one of its replica; the last one of each counts nothing."""
+    order = np.lexsort((time_s, replica))
+    lasting = np.zeros(time_s.size)
+    if time_s.size > 1:
+        ahead, behind = order[1:], order[:-1]
+        same = replica[ahead] == replica[behind]
+        lasting[behind] = np.where(same, time_s[ahead] - time_s[behind], 0.0)
+    return lasting
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
