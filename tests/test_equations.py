@@ -133,6 +133,9 @@ CASES = [
     # serving
     *(case(lambda offered_load, servers=servers: queueing.erlang_c(servers, offered_load), "erlang_c",
            offered_load=(0.0, 40.0)) for servers in (1, 30)),
+    case(queueing.erlang_b, servers=COUNT, offered_load=(0.0, 40.0)),
+    case(queueing.kingman_wait_s, utilization=(0.0, 1.2), service_s=SECONDS, arrival_cv2=(0.0, 4.0),
+         service_cv2=(0.0, 4.0)),
     case(queueing.allen_cunneen_wait_s, utilization=(0.0, 1.2), service_s=SECONDS, arrival_cv2=(0.0, 4.0),
          service_cv2=(0.0, 4.0)),
     case(queueing.schweitzer_response_s, customers=COUNT, think_s=(0.0, 100.0), service_s=SECONDS),

@@ -21,7 +21,7 @@ from costline.answers.bill import bill, ways_of
 from costline.answers.bill.hourly_load import hourly_load
 from costline.answers.bill.question import Billed, billed
 from costline.answers.bill.scenario import read_bill
-from costline.answers.bill.trace import COLUMNS, read_trace
+from costline.answers.bill.trace import read_trace
 from costline.answers.bill.ways import api_way, egress_usd
 from costline.answers.money_blocks import ApiBlock
 from costline.catalog import costs
@@ -31,7 +31,7 @@ from costline.money.api_bill import Usage
 TODAY = datetime.date(2026, 11, 20)
 HOURS, SECONDS = 730, 730 * 3600
 AZURE = "measured/traces/AzureLLMInferenceTrace_conv_2023.csv"
-HEADER = ",".join(COLUMNS) + "\n"
+HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 DAY = [1.0] * 8 + [4.0] * 10 + [2.0] * 6
 BASE: dict[str, Any] = {
     "model": {"id": "llama-3.3-70b"},

@@ -7,16 +7,42 @@ import numpy as np
 from costline.quantities import Array, Numeric, as_array
 
 
-def erlang_c(servers: int, offered_load: Numeric) -> Array:
-    """Probability that an arrival to M/M/c must wait.
+def erlang_b(servers: Numeric, offered_load: Numeric) -> Array:
+    """Probability that an arrival finds all servers busy and is turned away: M/M/c without a queue.
 
     Equation
         B(0) = 1,  B(k) = a B(k-1) / (k + a B(k-1))
-        C = c B(c) / (c - a (1 - B(c)))
 
     Parameters
-        servers       c  [1]  scalar  >= 1
-        offered_load  a  [1]  array   arrival rate times mean service time
+        servers       c  [1]  array  whole, >= 0
+        offered_load  a  [1]  array  >= 0, arrival rate times mean service time
+
+    Returns
+        B  [1]  array
+
+    Holds when  arrivals are Poisson; service times may have any distribution.
+    Source      [erlang-1917]
+    Raises      nothing
+
+    >>> round(float(erlang_b(10, 8.0)), 4), float(erlang_b(1, 1.0))
+    (0.1217, 0.5)
+    """
+    c, a = np.broadcast_arrays(as_array(servers), as_array(offered_load))
+    blocked = np.ones(c.shape)
+    for k in range(1, int(np.max(c, initial=0)) + 1):
+        blocked = np.where(k <= c, a * blocked / (k + a * blocked), blocked)
+    return blocked
+
+
+def erlang_c(servers: Numeric, offered_load: Numeric) -> Array:
+    """Probability that an arrival to M/M/c must wait.
+
+    Equation
+        C = c B / (c - a (1 - B)),  B of `erlang_b`
+
+    Parameters
+        servers       c  [1]  array  whole, >= 1
+        offered_load  a  [1]  array  arrival rate times mean service time
 
     Returns
         C  [1]  array; 1 where a >= c
@@ -28,12 +54,10 @@ def erlang_c(servers: int, offered_load: Numeric) -> Array:
     >>> round(float(erlang_c(10, 8.0)), 4), round(float(erlang_c(100, 80.0)), 4)
     (0.4092, 0.0196)
     """
-    a = as_array(offered_load)
-    blocked = np.ones_like(a)
-    for k in range(1, servers + 1):
-        blocked = a * blocked / (k + a * blocked)
-    stable = a < servers
-    return np.where(stable, servers * blocked / np.where(stable, servers - a * (1 - blocked), 1.0), 1.0)
+    c, a = as_array(servers), as_array(offered_load)
+    blocked = erlang_b(c, a)
+    stable = a < c
+    return np.where(stable, c * blocked / np.where(stable, c - a * (1 - blocked), 1.0), 1.0)
 
 
 def allen_cunneen_wait_s(
@@ -64,6 +88,38 @@ def allen_cunneen_wait_s(
     idle = np.where(rho < 1, 1 - rho, np.nan)
     wait = rho / idle * (as_array(arrival_cv2) + service_cv2) / 2 * service_s
     return np.where(rho < 1, wait, np.inf)
+
+
+def kingman_wait_s(
+    utilization: Numeric, service_s: Numeric, arrival_cv2: Numeric = 1.0, service_cv2: Numeric = 0.0
+) -> Array:
+    """What the mean wait in a G/G/1 queue cannot exceed.
+
+    Equation
+        W <= s (c_a² / rho + rho c_s²) / (2 (1 - rho))
+
+    Parameters
+        utilization  rho   [1]  array  arrival rate times mean service time
+        service_s    s     [s]  array  mean service time
+        arrival_cv2  c_a²  [1]  array  squared coefficient of variation of the gaps
+        service_cv2  c_s²  [1]  array  the same of service times
+
+    Returns
+        W  [s]  array; inf where rho >= 1 or rho = 0 with gaps that vary
+
+    Holds when  gaps and services are independent; tight as rho nears 1.
+    Source      [kingman-1962]
+    Raises      nothing
+
+    >>> float(kingman_wait_s(0.5, 2.0)), float(kingman_wait_s(0.5, 2.0, 0.0, 1.0))
+    (4.0, 1.0)
+    """
+    rho, gaps = as_array(utilization), as_array(arrival_cv2)
+    busy = (rho > 0) & (rho < 1)
+    safe = np.where(busy, rho, 0.5)
+    bound = as_array(service_s) * (gaps / safe + safe * as_array(service_cv2)) / (2 * (1 - safe))
+    never = np.where((rho <= 0) & (gaps <= 0), 0.0, np.inf)
+    return np.where(busy, bound, never)
 
 
 def sakasegawa_wait_share(servers: Numeric, utilization: Numeric) -> Array:

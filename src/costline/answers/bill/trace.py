@@ -1,28 +1,16 @@
-"""A trace of requests from a CSV file: when each came, how long its prompt and its answer were.
-
-Strict: one header, three columns, whole tokens, times in order. Knows no model and no price.
-"""
+"""What a bill needs of a trace of requests: its rate, its lengths, and its load by the hour of the day or week."""
 
 from __future__ import annotations
 
-import csv
-import datetime
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from costline.errors import InputError
 from costline.quantities import HOUR_S, Array, as_array
-
-COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
-MOST_ROWS = 20_000_000
-_LATEST_S = 2.0**40
-Clock = Callable[[str, str], float]
+from costline.serving import traces
 
 
 @dataclass(frozen=True)
@@ -78,108 +66,10 @@ class Trace:
 
 
 def read_trace(path: Path) -> Trace:
-    """The trace in a CSV file with the columns of the Azure traces; raises InputError naming file and row."""
-    rows = list(_rows(path))
-    if len(rows) < 2:
-        raise InputError(f"trace {path} has {len(rows)} requests; at least 2 are needed to see a rate")
-    table = as_array(rows)
-    late = np.flatnonzero(np.diff(table[:, 0]) < 0)
-    if late.size:
-        row = int(late[0]) + 3
-        raise InputError(f"trace {path} row {row}: its time is before that of row {row - 1}; sort the rows by time")
-    if not table[-1, 0] > table[0, 0]:
+    """The trace in a file of any format that says when requests came; raises InputError naming file and row."""
+    found = traces.read_trace(path, least_requests=2)
+    if not found.timed:
+        raise InputError(f"trace {path} says not when requests came, so it shows no rate; give one with times")
+    if not found.arrival_s[-1] > 0:
         raise InputError(f"trace {path}: all requests come at one time, so it shows no rate; give a longer trace")
-    return Trace(str(path), *(table[:, place] for place in range(3)))
-
-
-def _rows(path: Path) -> Iterator[tuple[float, float, float]]:
-    number = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, strict=True)
-            _check_header(next(lines, [""]), path)
-            clock: Clock | None = None
-            number = 1
-            for number, line in enumerate(lines, start=2):
-                place = f"trace {path} row {number}"
-                if len(line) != len(COLUMNS):
-                    raise InputError(f"{place} has {len(line)} fields; it must have {', '.join(COLUMNS)}")
-                if number > MOST_ROWS:
-                    raise InputError(f"trace {path} has more than {MOST_ROWS:,} rows; cut it")
-                clock = clock or _clock(line[0])
-                yield clock(line[0], place), _tokens(line[1], COLUMNS[1], place), _tokens(line[2], COLUMNS[2], place)
-    except csv.Error as error:
-        raise InputError(f"trace {path} row {number + 1}: {error}; correct its quotes") from None
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    if isinstance(error, FileNotFoundError):
-        return InputError(f"trace {path} does not exist; check the path, which starts at the scenario's folder")
-    if isinstance(error, IsADirectoryError):
-        return InputError(f"trace {path} is a directory; give a file")
-    if isinstance(error, UnicodeDecodeError):
-        return InputError(f"trace {path} is not UTF-8 text; save it as UTF-8")
-    reason = getattr(error, "strerror", None) or error
-    return InputError(f"trace {path} cannot be read ({reason}); check the path and the file")
-
-
-def _check_header(found: list[str], path: Path) -> None:
-    if [name.strip().lower() for name in found] != [name.lower() for name in COLUMNS]:
-        raise InputError(
-            f"trace {path} row 1={','.join(found)!r:.80} must be the header {','.join(COLUMNS)}; put it there"
-        )
-
-
-def _clock(first: str) -> Clock:
-    """What turns a time into seconds: plain numbers as they are, dates from Monday, 0:00, of the first one's week."""
-    try:
-        float(first)
-    except ValueError:
-        return partial(_since, week=_week_of(first))
-    return _seconds
-
-
-def _seconds(text: str, place: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds <= _LATEST_S:
-        raise InputError(f"{place}: TIMESTAMP={text!r:.40} must be seconds >= 0, as in the first row; correct it")
-    return seconds
-
-
-def _since(text: str, place: str, *, week: datetime.datetime | None) -> float:
-    moment = _moment(text)
-    if moment is None or week is None:
-        raise InputError(
-            f"{place}: TIMESTAMP={text!r:.40} is no date and time; write for example 2023-11-16 18:15:46.68, or "
-            "seconds in every row"
-        )
-    return (moment - week).total_seconds()
-
-
-def _week_of(text: str) -> datetime.datetime | None:
-    moment = _moment(text)
-    if moment is None:
-        return None
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0) - datetime.timedelta(days=moment.weekday())
-
-
-def _moment(text: str) -> datetime.datetime | None:
-    try:
-        moment = datetime.datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def _tokens(text: str, column: str, place: str) -> int:
-    if not text.strip().isascii() or not text.strip().isdigit():
-        raise InputError(f"{place}: {column}={text!r:.40} must be a whole number of tokens; correct it")
-    count = int(text) if len(text) < 20 else 2**62
-    if count > 2**31:
-        raise InputError(f"{place}: {column}={text!r:.40} is more than a request can hold; correct it")
-    return count
+    return Trace(found.path, found.start_s + found.arrival_s, found.input_tokens, found.output_tokens)

@@ -1,0 +1,243 @@
+"""One request at a time, served as long as its answer is: waits from the moments of answer lengths, and what caps do.
+
+Log-normal lengths by mean and sigma, the standard deviation of their logarithm (`lengths.lognormal_sigma`). An answer
+is cut at the cap. Pure M/G/1: an engine that serves many at once is in `queueing_batches` and in the simulator.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from costline.quantities import Array, Numeric, as_array
+
+_HALVINGS = 80
+LONGEST_CAP_TOKENS = 1e8
+
+
+def pollaczek_khinchine_wait_s(requests_per_s: Numeric, service_s: Numeric, service_s2: Numeric) -> Array:
+    """Mean wait in M/G/1 from the first two moments of service times.
+
+    Equation
+        W = lambda E[S²] / (2 (1 - lambda E[S]))
+
+    Parameters
+        requests_per_s  lambda  [request/s]  array  >= 0
+        service_s       E[S]    [s]          array  mean service time
+        service_s2      E[S²]   [s^2]        array  mean of its square
+
+    Returns
+        W  [s]  array; inf where lambda E[S] >= 1
+
+    Holds when  arrivals are Poisson, served one at a time in any order that does not look at length.
+    Source      [pollaczek-1930]
+    Raises      nothing
+
+    >>> float(pollaczek_khinchine_wait_s(0.25, 2.0, 4.0)), float(pollaczek_khinchine_wait_s(0.25, 2.0, 8.0))
+    (1.0, 2.0)
+    """
+    rate = as_array(requests_per_s)
+    idle = 1 - rate * service_s
+    return np.where(idle > 0, rate * service_s2 / (2 * np.where(idle > 0, idle, 1.0)), np.inf)
+
+
+def capped_lognormal_moment(mean: Numeric, sigma: Numeric, cap: Numeric, order: Numeric = 1) -> Array:
+    """Mean power of log-normal lengths that are cut at a cap.
+
+    Equation
+        E[min(L, n)^k] = e^(k mu + k² sigma² / 2) Phi((ln n - mu) / sigma - k sigma) + n^k Phi((mu - ln n) / sigma)
+        mu = ln m - sigma² / 2
+
+    Parameters
+        mean   m      [token]  array  > 0, without the cap
+        sigma  sigma  [1]      array  >= 0, standard deviation of the logarithm
+        cap    n      [token]  array  > 0, inf for none
+        order  k      [1]      array  power
+
+    Returns
+        E[min(L, n)^k]  [1]  array, tokens to the power k
+
+    Holds when  lengths are log-normal; for sigma = 0 all are min(m, n).
+    Source      [derived] partial moments of the log-normal distribution
+    Raises      nothing
+
+    >>> round(float(capped_lognormal_moment(256.0, 1.0, np.inf)), 6), float(capped_lognormal_moment(256.0, 0.0, 100.0))
+    (256.0, 100.0)
+    """
+    m, spread, n, k = np.broadcast_arrays(as_array(mean), as_array(sigma), as_array(cap), as_array(order))
+    some = np.where(spread > 0, spread, 1.0)
+    mu = np.log(m) - some**2 / 2
+    finite = np.isfinite(n)
+    z = (np.log(np.where(finite, n, 1.0)) - mu) / some
+    whole = np.exp(k * mu + (k * some) ** 2 / 2)
+    cut = whole * ndtr(z - k * some) + np.where(finite, n, 1.0) ** k * ndtr(-z)
+    return np.where(spread > 0, np.where(finite, cut, whole), np.minimum(m, n) ** k)
+
+
+def clipped_share(mean: Numeric, sigma: Numeric, cap: Numeric) -> Array:
+    """Share of log-normal answers that a cap cuts.
+
+    Equation
+        P(L > n) = Phi((mu - ln n) / sigma),  mu = ln m - sigma² / 2
+
+    Parameters
+        mean   m      [token]  array  > 0, without the cap
+        sigma  sigma  [1]      array  >= 0, standard deviation of the logarithm
+        cap    n      [token]  array  > 0
+
+    Returns
+        P  [1]  array; 0 or 1 where sigma = 0
+
+    Holds when  lengths are log-normal.
+    Source      [derived] tail of the log-normal distribution
+    Raises      nothing
+
+    >>> round(float(clipped_share(256.0, 1.0, 256.0)), 4), float(clipped_share(256.0, 0.0, 300.0))
+    (0.3085, 0.0)
+    """
+    m, spread, n = np.broadcast_arrays(as_array(mean), as_array(sigma), as_array(cap))
+    some = np.where(spread > 0, spread, 1.0)
+    share = ndtr((np.log(m) - some**2 / 2 - np.log(n)) / some)
+    return np.where(spread > 0, share, (m > n) * 1.0)
+
+
+def cap_of_clipped_share(mean: Numeric, sigma: Numeric, share: Numeric) -> Array:
+    """The cap that cuts a given share of log-normal answers.
+
+    Equation
+        n = exp(mu + sigma Phi^-1(1 - p)),  mu = ln m - sigma² / 2
+
+    Parameters
+        mean   m      [token]  array  > 0, without the cap
+        sigma  sigma  [1]      array  >= 0
+        share  p      [1]      array  in (0, 1)
+
+    Returns
+        n  [token]  array
+
+    Holds when  lengths are log-normal.
+    Source      [derived] quantile of the log-normal distribution
+    Raises      nothing
+
+    >>> round(float(cap_of_clipped_share(256.0, 1.0, 0.5)), 2)
+    155.27
+    """
+    spread = as_array(sigma)
+    return as_array(mean) * np.exp(spread * ndtri(1 - as_array(share)) - spread**2 / 2)
+
+
+def capped_wait_s(
+    requests_per_s: Numeric, mean: Numeric, sigma: Numeric, cap: Numeric, token_s: Numeric, *, fixed_s: Numeric = 0.0
+) -> Array:
+    """Mean wait where each request takes a time for its prompt and a time for each token of its answer.
+
+    Equation
+        S = f + s min(L, n),  W = lambda E[S²] / (2 (1 - lambda E[S]))
+
+    Parameters
+        requests_per_s  lambda  [request/s]  array  >= 0
+        mean            m       [token]      array  > 0, of answers without the cap
+        sigma           sigma   [1]          array  >= 0
+        cap             n       [token]      array  > 0, inf for none
+        token_s         s       [s/token]    array  >= 0
+        fixed_s         f       [s]          array  >= 0, prompt and overhead
+
+    Returns
+        W  [s]  array; inf where the load is 1 or more
+
+    Holds when  one request is served at a time (M/G/1) and answers are log-normal.
+    Source      [yang-2024-queueing]; [pollaczek-1930]
+    Raises      nothing
+
+    >>> round(float(capped_wait_s(0.1, 256.0, np.sqrt(np.log(5)), np.inf, 0.02)), 2)
+    13.43
+    """
+    first, second = (capped_lognormal_moment(mean, sigma, cap, order) for order in (1, 2))
+    token, fixed = as_array(token_s), as_array(fixed_s)
+    service_s = fixed + token * first
+    service_s2 = fixed**2 + 2 * fixed * token * first + token**2 * second
+    return pollaczek_khinchine_wait_s(requests_per_s, service_s, service_s2)
+
+
+def largest_cap_tokens(
+    requests_per_s: Numeric, mean: Numeric, sigma: Numeric, wait_s: Numeric, token_s: Numeric, *, fixed_s: Numeric = 0.0
+) -> Array:
+    """The largest cap on answers with which the mean wait stays within a target.
+
+    Equation
+        n* = max n:  W(n) <= W*
+
+    Parameters
+        requests_per_s  lambda  [request/s]  array  >= 0
+        mean            m       [token]      array  > 0, of answers without the cap
+        sigma           sigma   [1]          array  >= 0
+        wait_s          W*      [s]          array  >= 0, target
+        token_s         s       [s/token]    array  >= 0
+        fixed_s         f       [s]          array  >= 0
+
+    Returns
+        n*  [token]  array; inf where no cap is needed, nan where not even one token is short enough
+
+    Holds when  as `capped_wait_s`, which grows with the cap; bisection on its logarithm.
+    Source      [yang-2024-queueing]
+    Raises      nothing
+
+    >>> round(float(largest_cap_tokens(0.1, 256.0, np.sqrt(np.log(5)), 7.0, 0.02)))
+    2133
+    """
+    rate, m, spread, target, token, fixed = np.broadcast_arrays(
+        *(as_array(value) for value in (requests_per_s, mean, sigma, wait_s, token_s, fixed_s))
+    )
+    low, high = np.zeros(rate.shape), np.full(rate.shape, np.log(LONGEST_CAP_TOKENS))
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        short = capped_wait_s(rate, m, spread, np.exp(middle), token, fixed_s=fixed) <= target
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    free = capped_wait_s(rate, m, spread, np.inf, token, fixed_s=fixed) <= target
+    never = capped_wait_s(rate, m, spread, 1.0, token, fixed_s=fixed) > target
+    return np.where(free, np.inf, np.where(never, np.nan, np.exp(low)))
+
+
+def best_cap_tokens(
+    requests_per_s: Numeric,
+    mean: Numeric,
+    sigma: Numeric,
+    clip_cost_s: Numeric,
+    token_s: Numeric,
+    *,
+    fixed_s: Numeric = 0.0,
+    steps: int = 2001,
+) -> Array:
+    """The cap at which waiting and cutting answers short cost least together.
+
+    Equation
+        n* = argmin_n  W(n) + theta P(L > n)
+
+    Parameters
+        requests_per_s  lambda  [request/s]  array   >= 0
+        mean            m       [token]      array   > 0, of answers without the cap
+        sigma           sigma   [1]          array   >= 0
+        clip_cost_s     theta   [s]          array   >= 0, seconds of everyone's wait that an answer cut short is worth
+        token_s         s       [s/token]    array   >= 0
+        fixed_s         f       [s]          array   >= 0
+        steps           -       [1]          scalar  caps that are tried, evenly in clipped share's normal score
+
+    Returns
+        n*  [token]  array; of a grid from 5 standard deviations below to 6 above the median
+
+    Holds when  as `capped_wait_s`.
+    Source      [yang-2024-queueing]
+    Raises      nothing
+
+    >>> round(float(best_cap_tokens(0.1, 256.0, np.sqrt(np.log(5)), 100.0, 0.02)), -2)
+    1500.0
+    """
+    rate, m, spread, theta, token, fixed = (
+        value[..., None]
+        for value in np.broadcast_arrays(
+            *(as_array(value) for value in (requests_per_s, mean, sigma, clip_cost_s, token_s, fixed_s))
+        )
+    )
+    caps = m * np.exp(spread * np.linspace(-5.0, 6.0, steps) - spread**2 / 2)
+    cost = capped_wait_s(rate, m, spread, caps, token, fixed_s=fixed) + theta * clipped_share(m, spread, caps)
+    return as_array(np.take_along_axis(caps, np.argmin(cost, axis=-1)[..., None], axis=-1)[..., 0])
