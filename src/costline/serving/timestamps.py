@@ -27,7 +27,9 @@ class Timeline:
     """sequences that decode or whose prompt is read"""
     waiting: NDArray[np.int32]
     kv_tokens: Array
-    """tokens of cache that running sequences hold, a shared prefix counted for each"""
+    """that decoding sequences attend to: a shared prefix counts for each"""
+    kv_blocks: NDArray[np.int64]
+    """that running requests hold: a shared prefix counts once"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,6 @@ class Replicas:
     """computed, those computed again included"""
     output_tokens: NDArray[np.int64]
     """of the answers finished here"""
-    peak_kv_blocks: NDArray[np.int64]
     boots: NDArray[np.int64]
 
 

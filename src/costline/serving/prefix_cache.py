@@ -1,0 +1,141 @@
+"""The prefix cache of a replica: items that running requests share, and the rest in order of last use.
+
+An item is a hashed block or the common start of a group of prompts. Items that nobody uses fill the blocks that are
+left and go, the longest unused first, when those are needed. All operations take a time that does not grow.
+"""
+
+from __future__ import annotations
+
+from costline.serving.compiled import compiled
+from costline.serving.memory import cache_of, item_of, item_start_of, item_tokens_of, kept_tokens_of, requests_of
+from costline.serving.state import Row, Rows
+
+
+@compiled
+def item_blocks(run: Row, position: int, covered: int, prompt: int, block: int) -> int:
+    """Whole blocks that an item fills of a prompt of which those before it cover some tokens."""
+    return max(0, min(int(item_tokens_of(run)[position]), prompt - covered)) // block
+
+
+@compiled
+def cached_tokens(run: Row, cache: Rows, request: int, block: int) -> int:
+    """Tokens at the start of a prompt that are in the cache; the last token is always computed."""
+    prompt = requests_of(run)[request].input
+    covered = 0
+    for position in range(item_start_of(run)[request], item_start_of(run)[request + 1]):
+        here = min(item_blocks(run, position, covered, prompt, block), int(cache[item_of(run)[position]].blocks))
+        covered += here * block
+        if here * block < item_tokens_of(run)[position]:
+            break
+    return min(covered, (prompt - 1) // block * block)
+
+
+@compiled
+def pinning_need(run: Row, cache: Rows, request: int, block: int) -> tuple[int, int]:
+    """Blocks of the prompt that its items cover, and those of them that no running request holds yet."""
+    prompt = requests_of(run)[request].input
+    covered, shared, need = 0, 0, 0
+    for position in range(item_start_of(run)[request], item_start_of(run)[request + 1]):
+        blocks = item_blocks(run, position, covered, prompt, block)
+        item = cache[item_of(run)[position]]
+        held = int(item.blocks) if item.users > 0 else 0
+        shared += blocks
+        covered += blocks * block
+        need += max(blocks, int(item.blocks)) - held
+    return shared, need
+
+
+@compiled
+def unlink(me: Row, cache: Rows, number: int) -> None:
+    """Take an unused item out of the order of last use."""
+    item = cache[number]
+    if item.older >= 0:
+        cache[item.older].newer = item.newer
+    else:
+        me.oldest = item.newer
+    if item.newer >= 0:
+        cache[item.newer].older = item.older
+    else:
+        me.newest = item.older
+    me.cached_blocks -= item.blocks
+
+
+@compiled
+def link(me: Row, cache: Rows, number: int) -> None:
+    """Put an item that nobody uses any more at the end of the order of last use."""
+    item = cache[number]
+    item.newer = -1
+    item.older = me.newest
+    if me.newest >= 0:
+        cache[me.newest].newer = number
+    else:
+        me.oldest = number
+    me.newest = number
+    me.cached_blocks += item.blocks
+
+
+@compiled
+def pin(me: Row, run: Row, cache: Rows, request: int, block: int) -> None:
+    """A request holds its items from now on; what was not cached is, as soon as it is scheduled."""
+    prompt = requests_of(run)[request].input
+    covered = 0
+    for position in range(item_start_of(run)[request], item_start_of(run)[request + 1]):
+        number = item_of(run)[position]
+        item = cache[number]
+        blocks = item_blocks(run, position, covered, prompt, block)
+        covered += blocks * block
+        if item.users == 0:
+            if item.blocks > 0:
+                unlink(me, cache, number)
+            me.pinned_blocks += item.blocks
+        item.users += 1
+        if blocks > item.blocks:
+            me.pinned_blocks += blocks - item.blocks
+            item.blocks = blocks
+
+
+@compiled
+def unpin(me: Row, run: Row, cache: Rows, request: int, items: int) -> None:
+    """A request lets go of its items, the last of them first, so that starts of prompts stay longest."""
+    start = item_start_of(run)[request]
+    for position in range(start + items - 1, start - 1, -1):
+        number = item_of(run)[position]
+        item = cache[number]
+        item.users -= 1
+        if item.users == 0:
+            me.pinned_blocks -= item.blocks
+            if item.blocks > 0:
+                link(me, cache, number)
+
+
+@compiled
+def keep_answer(me: Row, run: Row, request: int, held: int, block: int) -> None:
+    """What a group's request leaves behind when it ends, of the tokens that it holds: its next turn starts with it."""
+    if len(kept_tokens_of(run)) == 0 or item_start_of(run)[request + 1] == item_start_of(run)[request]:
+        return
+    item = cache_of(run, me.number)[item_of(run)[item_start_of(run)[request]]]
+    blocks = min(int(kept_tokens_of(run)[request]), held) // block
+    if blocks > item.blocks:
+        me.pinned_blocks += blocks - item.blocks
+        item.blocks = blocks
+
+
+@compiled
+def evict(me: Row, cache: Rows, room: int) -> None:
+    """Drop the items that were unused longest until the others fit."""
+    while me.cached_blocks > room and me.oldest >= 0:
+        number = me.oldest
+        unlink(me, cache, number)
+        cache[number].blocks = 0
+
+
+@compiled
+def wipe(me: Row, cache: Rows) -> None:
+    """The cache of a replica that was lost or released."""
+    for number in range(len(cache)):
+        cache[number].users = 0
+        cache[number].blocks = 0
+    me.oldest = -1
+    me.newest = -1
+    me.cached_blocks = 0
+    me.pinned_blocks = 0
