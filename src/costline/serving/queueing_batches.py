@@ -116,11 +116,12 @@ def bulk_queue(requests_per_s: float, batch_s: Array, *, fixed: bool = False) ->
     follow from the queue over a mean cycle and Little's law. Each row holds equally likely times of a batch, so that
     its distribution is any, and may depend on the size.
     """
-    times = np.atleast_2d(as_array(batch_s))
+    times = as_array(batch_s)
+    times = times.reshape(1, -1) if times.ndim < 2 else times
     if not (requests_per_s > 0 and np.all(times >= 0) and np.all(np.isfinite(times))):
         raise DomainError(f"requests_per_s={requests_per_s:g} must be above 0 and batch times finite and >= 0")
     most = times.shape[0]
-    if requests_per_s * float(np.mean(times[-1])) >= most:
+    if requests_per_s * float(as_array(times[-1]).mean()) >= most:
         return BatchQueue(np.inf, np.inf, np.nan, 1.0, 0)
     states = 4 * most + 64
     while states <= MOST_STATES:
@@ -143,7 +144,7 @@ def _left_behind(rate: float, times: Array, states: int, *, fixed: bool) -> Arra
     arrive = np.zeros((most, states))
     count = np.arange(states, dtype=np.float64)
     for row in range(most - 1 if fixed else 0, most):
-        mean = rate * times[row][:, None]
+        mean = as_array(rate * times[row])[:, None]
         arrive[row] = np.mean(np.exp(xlogy(count, mean) - mean - gammaln(count + 1)), axis=0)
     size = _sizes(states, most, fixed=fixed)
     stay = np.maximum(np.arange(states) - size, 0)
@@ -153,8 +154,9 @@ def _left_behind(rate: float, times: Array, states: int, *, fixed: bool) -> Arra
     chain[:, -1] += 1 - np.sum(chain, axis=1)
     system = chain.T - np.eye(states)
     system[-1] = 1.0
-    found: Array = np.linalg.solve(system, np.eye(states)[-1])
-    return np.maximum(found, 0.0)
+    last = np.zeros(states)
+    last[-1] = 1.0
+    return np.maximum(as_array(np.linalg.solve(as_array(system), last)), 0.0)
 
 
 def _steady(rate: float, times: Array, left: Array, *, fixed: bool) -> BatchQueue:

@@ -170,6 +170,9 @@ def requests_of_trace(trace: Trace, arriving: Arriving, rng: Generator) -> Reque
 def _replayed(trace: Trace, arriving: Arriving) -> Requests:
     if not trace.timed:
         raise InputError(f"trace {trace.path} says not when requests came; give workload.arrivals and request_rate")
+    if arriving.stages is not None or arriving.concurrency is not None:
+        said = "has times of its own; give arrivals other than trace for stages or a concurrency"
+        raise InputError(f"trace {trace.path} {said}")
     if arriving.count is not None and arriving.count > trace.requests:
         raise InputError(
             f"requests={arriving.count:,} is more than the {trace.requests:,} of trace {trace.path}; lower it, or "

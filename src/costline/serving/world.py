@@ -176,7 +176,7 @@ def fill_engine(row: Any, engine: Engine) -> None:
     row["policy"] = code(settings.Policy, engine.policy)
     row["batching"] = code(settings.Batching, engine.batching)
     row["order"] = code(settings.Order, engine.order)
-    blocks = int(min(engine.kv_capacity_tokens // engine.block_tokens, _MOST))
+    blocks = int(min(engine.kv_capacity_tokens / engine.block_tokens, _MOST))
     row["capacity"] = blocks
     row["reserve"] = int(engine.watermark * blocks) if blocks < _MOST else 0
     row["max_model"] = engine.max_model_tokens or _MOST

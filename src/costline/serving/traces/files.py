@@ -13,6 +13,7 @@ from costline.errors import InputError
 from costline.quantities import GIB, MIB
 
 PIECE_BYTES = 8 * MIB
+BEGINNING_BYTES = MIB
 LONGEST_LINE_BYTES = 64 * MIB
 MOST_DOCUMENT_BYTES = GIB
 _GZIP = b"\x1f\x8b"
@@ -77,6 +78,6 @@ def whole(file: BinaryIO, path: Path) -> bytes:
 
 def beginning(file: BinaryIO) -> bytes:
     """The first bytes, to tell the format by."""
-    start = file.read(PIECE_BYTES).removeprefix(_BOM)
+    start = file.read(BEGINNING_BYTES).removeprefix(_BOM)
     file.seek(0)
     return start
