@@ -38,10 +38,10 @@ OFFLINE_BATCH = 2048
 """Most sequences at once of the offline tables' engine, where memory allows more."""
 KEPT = dict.fromkeys(("embedding", "head", "router", "norms"), "bf16")
 """Parts that narrow checkpoints leave as they were."""
-NARROW = {"fp8": "fp8", "fp4": "nvfp4", "int8": "int8", "int4": "int4"}
+NARROW = {"fp8": "fp8", "fp8_block": "fp8_block", "fp4": "nvfp4", "int8": "int8", "int4": "int4"}
 ENGINE_RECORD = {"sglang": "sglang"}
 """Whose way with memory an engine has; vLLM's for those without a record."""
-UNSTATED_KV = {("trtllm", "fp8"): "fp8", ("trtllm", "fp4"): "fp8"}
+UNSTATED_KV = {("trtllm", "fp8"): "fp8", ("trtllm", "fp8_block"): "bf16", ("trtllm", "fp4"): "fp8"}
 """Format of the cache where a row does not state it, by engine and weights: as the same engine's tables that do; else
 the planner's own default, bf16."""
 FEWEST_OFFLINE = 8
@@ -92,7 +92,7 @@ def engine_of(run: ServingRun, rule: Rule) -> Engine:
     model = find_model(run.model)
     kv = run.kv_format or UNSTATED_KV.get((run.engine, run.number_format), "bf16")
     formats = formats_of(model, run.number_format, chip, kv)
-    return Engine(model, formats, expected_rates(chip, site.system, rule(chip)), site)
+    return Engine(model, formats, expected_rates(chip, site.system, rule(chip), run.engine), site)
 
 
 def load_of(run: ServingRun | StagedRun, chunk_tokens: float, cached_tokens: float = 0.0) -> Load:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from costline.catalog.read import Block, Field, Number, Text, read_all
-from costline.quantities import MICRO, MILLI
+from costline.catalog.read import Block, Field, Flag, Number, Text, read_all
+from costline.quantities import MICRO, MILLI, NANO
 
 ENGINE_NAMES = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "trt-llm": "trtllm"}
 """Names of an engine elsewhere in the catalogue, by its name among kernels."""
@@ -29,16 +29,28 @@ class StepOverheads:
     """A kernel that only passes over activations."""
     moe_layer_s: float
     """Routing and sorting of one layer of experts."""
+    latent_layer_s: float
+    """The small kernels of one layer of latent attention around its products."""
     collective_floor_s: float
     """What ranks wait for one another before a collective."""
     host_step_s: float
     host_sequence_s: float
     """Sampling, stop checks and output of one sequence."""
+    top_p_vocabulary_s: float
+    """Filtering one logit of one sequence by top-p, where requests or the checkpoint's defaults ask for it."""
     mixed_layer_s: float
     """A layer of a step with a prompt, which leaves the captured graph."""
+    mixed_moe_layer_s: float
+    """The same, of a layer of experts beyond."""
+    mixed_latent_layer_s: float
+    """The same, of a layer of latent attention beyond."""
     mixed_step_s: float
     request_s: float
     """Client, tokeniser and scheduler before the first token of a request."""
+    prompts_first: bool = False
+    """Prompts run in steps of their own before the next decode step."""
+    latent_stream_interval: float = 1.0
+    """Tokens after which the engine's recipes for latent attention send the next ones."""
     notes: str = ""
 
 
@@ -50,12 +62,18 @@ _BLOCK = Block(
         "compute_share": Field(_SHARE),
         "pointwise_floor_us": Field(_TIME_US, to="pointwise_floor_s"),
         "moe_layer_us": Field(_TIME_US, to="moe_layer_s"),
+        "latent_layer_us": Field(_TIME_US, to="latent_layer_s"),
         "collective_floor_us": Field(_TIME_US, to="collective_floor_s"),
         "host_step_ms": Field(_TIME_MS, to="host_step_s"),
         "host_sequence_us": Field(_TIME_US, to="host_sequence_s"),
+        "top_p_vocabulary_ns": Field(Number(NANO), to="top_p_vocabulary_s"),
         "mixed_layer_us": Field(_TIME_US, to="mixed_layer_s"),
+        "mixed_moe_layer_us": Field(_TIME_US, to="mixed_moe_layer_s"),
+        "mixed_latent_layer_us": Field(_TIME_US, to="mixed_latent_layer_s"),
         "mixed_step_ms": Field(_TIME_MS, to="mixed_step_s"),
         "request_ms": Field(_TIME_MS, to="request_s"),
+        "prompts_first": Field(Flag(), default=False),
+        "latent_stream_interval": Field(Number(positive=True), default=1.0),
         "notes": Field(Text(), default=""),
     }
 )

@@ -137,10 +137,17 @@ def _fraction(efficiency: Efficiency, name: str) -> float | None:
 def _product(machine: Machine, word: str) -> Product:
     kernel, device = _scaled(gemm_kernel, machine, word)
     math = MATH_OF.get(word, word)
+    plain, _ = _scaled(gemm_kernel, machine, "bf16")
+    fused_s = plain.floor_s + machine.overheads.pointwise_floor_s
     fraction = kernel.flop_fraction
     if not machine.timed and machine.efficiency.id != "default":
         fraction = _fraction(machine.efficiency, unit_format(machine.chip, math)) or fraction
-    kernel = replace(kernel, flop_fraction=fraction * machine.overheads.compute_share)
+    # In a graph the kernel that quantises is one pass like any other, whatever it cost to launch in the timings.
+    kernel = replace(
+        kernel,
+        floor_s=min(kernel.floor_s, fused_s),
+        flop_fraction=fraction * machine.overheads.compute_share,
+    )
     activation = 2.0 if math in WIDE else BLOCK_ACTIVATION_BYTES if word == "fp8_block" else bytes_per_weight(math)
     return Product(kernel, device, activation)
 

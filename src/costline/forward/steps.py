@@ -163,7 +163,10 @@ def _kernel_of(
     if cost.name in products:
         rows = tokens / where.dp
         component = COMPONENTS.get(cost.name, cost.name)
-        return products_time(products[cost.name], rows, component=component, formats=formats, machine=machine)
+        found = products_time(products[cost.name], rows, component=component, formats=formats, machine=machine)
+        latent = cost.name == "projections" and group.attention is not None and group.attention.latent is not None
+        around = as_array(machine.overheads.latent_layer_s if latent else 0.0)
+        return found + Timed(around, around)
     kernels = cost.kernels * PASSES_A_NORM
     return pass_time(cost, machine=machine, hbm_bytes_per_s=rates.hbm_bytes_per_s, kernels=kernels)
 
@@ -270,7 +273,14 @@ def add_step(step: StepTime, model: Model, prompts: Array, rates: Rates) -> None
     overheads = machine.overheads
     _add_host(step, "host", as_array(overheads.host_step_s))
     layers = sum(group.count for group in model.layers)
-    broken = overheads.mixed_step_s + layers * overheads.mixed_layer_s
+    moe_layers = sum(group.count for group in model.layers if group.moe is not None)
+    latent_layers = sum(group.count for group in model.layers if group.attention and group.attention.latent)
+    broken = (
+        overheads.mixed_step_s
+        + layers * overheads.mixed_layer_s
+        + moe_layers * overheads.mixed_moe_layer_s
+        + latent_layers * overheads.mixed_latent_layer_s
+    )
     _add_host(step, "prompt_step", np.where(prompts > 0, broken, 0.0))
 
 

@@ -19,10 +19,17 @@ CHIPS = {
     "rtx-pro-6000-bw": "rtx-pro-6000",
 }  # fmt: skip
 """Names of the index that are not the catalogue's."""
+INFERRED_CHUNK_TOKENS = {("gap", "vllm", "h100-sxm"): 2048.0, ("gap", "vllm", "h200-sxm"): 2048.0,
+                         ("gap", "trtllm", "h100-sxm"): 2048.0}  # fmt: skip
+"""Prompt tokens of a step that the times to the first token of these sweeps fit best; nowhere stated."""
+NOMINAL_SPREAD = 1 / 9
+"""Lengths drawn between 0.8 and 1.0 of the nominal, as a share of their mean."""
 TTFT_FLAGS = ("saturated", "warm-up", "stream interval", "bimodal")
 """Remarks of the index after which a time to first token measures queueing or the harness."""
 REPEATED_PROMPT_TOKENS = 16
 """Tokens that a prompt whose prefix is cached still computes: the last block of the cache."""
+BLOCK_SCALED = "gemm_quant=fp8_block"
+"""What notes say of products whose fp8 has a scale for each block, where the index says fp8."""
 TOKENIZER_FACTOR = 1.05
 """Prompts of the staged loads measured so much longer than the load's label."""
 
@@ -52,6 +59,17 @@ class ServingRun:
     ttft_s: float
     output_tokens_per_s: float
     """Measured, or for closed loops implied: concurrency over the time of one request."""
+    length_spread: float = 0.0
+    """Lengths lie within this share of their mean; 0 = all alike."""
+    chunk_tokens: float | None = None
+    """Most tokens of a step, where inferred; None = the engine's default."""
+    top_p: bool = False
+    """Requests leave sampling to the engine, which takes the checkpoint's defaults; inferred."""
+
+    @property
+    def vote(self) -> str:
+        """One vote of the study: source, accelerator, model."""
+        return f"{self.source} {self.chip} {self.model}"
 
     @property
     def group(self) -> str:
@@ -121,7 +139,7 @@ def _run(index: dict[str, str], row: dict[str, str]) -> ServingRun:
         engine=index["engine"],
         chip=CHIPS.get(index["chip"], index["chip"]),
         model=index["model"].rpartition(":")[2],
-        number_format=index["dtype"],
+        number_format="fp8_block" if BLOCK_SCALED in row["notes"] else index["dtype"],
         kv_format=row["kv_dtype"].strip().lower(),
         accelerators=gpus,
         tp=tp,
@@ -135,6 +153,9 @@ def _run(index: dict[str, str], row: dict[str, str]) -> ServingRun:
         tpot_s=tpot_s if "tpot" in compared else NAN,
         ttft_s=ttft_s if "ttft" in compared and not any(flag in flags for flag in TTFT_FLAGS) else NAN,
         output_tokens_per_s=per_s,
+        length_spread=NOMINAL_SPREAD if scale < 1 else 0.0,
+        chunk_tokens=INFERRED_CHUNK_TOKENS.get((index["src"], index["engine"], index["chip"])),
+        top_p=(index["src"], index["engine"]) == ("gap", "vllm"),
     )
 
 
