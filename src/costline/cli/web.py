@@ -11,7 +11,7 @@ from costline.errors import InputError
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others can reach 0.0.0.0.")
 @click.option("--port", default=8321, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 = a free one.")
 @click.option("--time-limit", default=60.0, show_default=True, metavar="S", help="Longest that one question may take.")
-@click.option("--workers", type=click.IntRange(1, 64), help="Long questions answered at once; default = cores, 3 at least.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Long questions at once; default = cores, 3 at least.")
 def web(host: str, port: int, time_limit: float, workers: int | None) -> None:
     """Serve the planner in a browser, on this machine alone unless --host says otherwise."""
     try:

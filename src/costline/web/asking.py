@@ -89,7 +89,8 @@ def _catalog_model(config: str) -> Answered:
 
 
 def _reproduce(name: str, own: bool = False) -> Answered:
-    return reproduce(name, figures=True, own=own), {"publications": {key: title for key, (_, title) in PUBLICATIONS.items()}}
+    titles = {key: title for key, (_, title) in PUBLICATIONS.items()}
+    return reproduce(name, figures=True, own=own), {"publications": titles}
 
 
 ASKING: Mapping[str, Asking] = {

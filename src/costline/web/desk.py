@@ -1,4 +1,4 @@
-"""The desk: takes questions, remembers answers, shares work between equal questions, and drops what nobody waits for."""
+"""The desk takes questions, remembers answers, shares work between equal ones, and drops what nobody waits for."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from costline.answers.catalog_view import listing
 from costline.errors import InputError
 from costline.web.forms import KINDS, MENU, Page, Values
 from costline.web.questions import QUESTIONS
-from costline.web.static_files import PLOTLY, address
+from costline.web.static_files import OWN, PLOTLY, address
 from costline.web.templating import rendered
 
 
@@ -47,7 +47,7 @@ def page_html(
 
 def shell(path: str, title: str) -> dict[str, Any]:
     """What every page needs: the menu, and where its scripts and styles are."""
-    kept = {name.partition(".")[0]: address(name) for name in ("style.css", "theme.js", "page.js", "charts.js", "icon.svg")}
+    kept = {name.partition(".")[0]: address(name) for name in OWN}
     return {"menu": MENU, "here": path, "title": title, "at": {**kept, "plotly": address(PLOTLY)}, "kinds": KINDS}
 
 

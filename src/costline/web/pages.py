@@ -15,7 +15,7 @@ from costline.web.address import query_of, question_of
 from costline.web.answering import as_events, as_json, fault, reply_soon, reply_to
 from costline.web.desk import Refused
 from costline.web.documents import read_document
-from costline.web.forms import PAGES, Page, beside, values_of
+from costline.web.forms import PAGES, PLAN, Page, beside, values_of
 from costline.web.layout import page_html, question_from_form
 from costline.web.questions import QUESTIONS, arguments_of
 
@@ -41,6 +41,11 @@ def asked(page: Page, request: Request) -> tuple[list[tuple[str, str]], dict[str
     """The names of the address, or those that the page starts with; and what a worker is asked. Raises InputError."""
     pairs = list(request.query_params.multi_items()) or page.defaults
     return pairs, arguments_of(QUESTIONS[page.question], question_of(pairs))
+
+
+def first_question() -> dict[str, Any]:
+    """What the first page asks before anyone has changed it; asked ahead, so that it opens with its answer."""
+    return arguments_of(QUESTIONS[PLAN.question], question_of(PLAN.defaults))
 
 
 def _whole(page: Page) -> Handler:

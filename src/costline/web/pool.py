@@ -127,8 +127,8 @@ class Lane:
                 reply = await worker.ask(message, tell)
         except TimeoutError:
             worker.end()
-            words = f"{question} took longer than {self.limit_s:g} s; ask for less: fewer accelerators, models or requests"
-            return Reply(422, {}, words)
+            words = f"{question} took longer than {self.limit_s:g} s"
+            return Reply(422, {}, f"{words}; ask for less: fewer accelerators, models or requests")
         except (asyncio.IncompleteReadError, ConnectionError):
             worker.end()
             return Reply(422, {}, f"{question} needed more memory or time than a worker has; ask for less")

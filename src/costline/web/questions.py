@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from costline.answers import block_faults
 from costline.answers.compare.scenario import CompareScenario
-from costline.answers.scenario import DeploymentBlock, Degree, Scenario, ScenarioBlock, SloBlock, Tokens, UsdPerHour
+from costline.answers.scenario import Degree, DeploymentBlock, Scenario, ScenarioBlock, SloBlock, Tokens, UsdPerHour
 from costline.errors import InputError
 
 Names = Annotated[list[Annotated[str, Field(max_length=300)]], Field(min_length=1, max_length=16)]

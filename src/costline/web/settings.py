@@ -27,7 +27,7 @@ class Settings:
     """Longest that a quick question (an estimate, a fact) may take."""
     long_s: float = 60.0
     """Longest that a long question (a search, a simulation) may take."""
-    quick_workers: int = 1
+    quick_workers: int = 2
     long_workers: int = field(default_factory=lambda: max(3, os.cpu_count() or 1))
     """Long questions that are worked on at once; further ones wait."""
     quick_waiting: int = 2000

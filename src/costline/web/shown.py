@@ -16,10 +16,9 @@ from typing import Any, cast
 
 from costline.answers.answer import Answer
 from costline.answers.report import ledger
-from costline.figures import plotly_figure
-from costline.figures_chart import Chart
-from costline.render import Table, csv_text, json_text, plain, written
+from costline.render import Column, Table, csv_text, json_text, plain, written
 from costline.web import asking
+from costline.web.plots import plot
 from costline.web.templating import rendered
 
 PASTED = "pasted-model"
@@ -95,7 +94,7 @@ def _page(question: str, answer: Answer, extra: Extra) -> dict[str, Any]:
         "data": plain(answer.data),
         "summary": answer.summary.splitlines(),
         "tables": [_table(table) for table in answer.tables],
-        "charts": {name: _chart(chart) for name, chart in charts.items()},
+        "charts": {name: plot(chart) for name, chart in charts.items()},
         "sources": ledger.facts(answer.sources),
         "equations": ledger.equations(answer.sources),
         **{name: [_table(one) for one in value] if name == "more_tables" else plain(value)
@@ -108,22 +107,9 @@ def _table(table: Table) -> dict[str, Any]:
         "title": table.title,
         "note": table.note,
         "columns": [vars(column) | {"text": column.form in ("text", "flag")} for column in table.columns],
-        "rows": [
-            [
-                {"key": column.key, "value": plain(row.get(column.key)), "text": written(row.get(column.key), column.form)}
-                for column in table.columns
-            ]
-            for row in table.rows
-        ],
+        "rows": [[_cell(column, row.get(column.key)) for column in table.columns] for row in table.rows],
     }
 
 
-def _chart(chart: Chart) -> dict[str, Any]:
-    """A chart with its words apart, so that a page can set them in its own type."""
-    figure: dict[str, Any] = plotly_figure(replace(chart, title="", subtitle="", note="")).to_plotly_json()
-    layout: dict[str, Any] = figure["layout"]
-    figure["layout"] = {name: value for name, value in layout.items() if name not in ("title", "template")}
-    figure["layout"]["margin"] = {"t": 8, "r": 16, "b": 40, "l": 8}
-    words = {"title": chart.title, "subtitle": chart.subtitle, "note": chart.note}
-    rows = len(chart.y.categories or ()) if chart.horizontal else 0
-    return {**words, "rows": rows, "figure": plain(figure)}
+def _cell(column: Column, value: Any) -> dict[str, Any]:
+    return {"key": column.key, "value": plain(value), "text": written(value, column.form)}

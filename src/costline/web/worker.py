@@ -41,7 +41,8 @@ def _answer(output: BinaryIO, asked: dict[str, Any], show: Callable[..., dict[st
         _send(output, {"kind": "answer", "status": 200}, show(asked["question"], asked["arguments"]))
     except (CostlineError, MemoryError, RecursionError) as error:
         status = next((code for kind, code in _STATUS if isinstance(error, kind)), 422)
-        words = str(error) if isinstance(error, CostlineError) else f"the question is too large ({type(error).__name__})"
+        own = isinstance(error, CostlineError)
+        words = str(error) if own else f"the question is too large ({type(error).__name__}); ask for less"
         _send(output, {"kind": "answer", "status": status, "error": words})
     except Exception as error:
         import traceback

@@ -33,7 +33,7 @@ FILE = "report.html"
 _LIMITS = (
     "A steady state: arrivals as stated, no failures, no cold starts, no autoscaling delay.",
     "99th percentiles come from queueing formulas, not from a run; simulate the scenario before signing for them.",
-    "Where an interval is given it spans measured systems of the same family; elsewhere only the lower bound is certain.",
+    "An interval, where given, spans measured systems of the same family; elsewhere only the lower bound is certain.",
     "Prices are list prices of their day; yours may differ. Quality of narrower number formats is not judged here.",
 )
 
@@ -67,7 +67,7 @@ def write(plan: Answer, folder: str | Path) -> list[Path]:
 
 def _launch(close: Chosen) -> list[str]:
     lines = paragraphs([f"One replica each; {close.row['replicas']} in all, behind a load balancer."])
-    return [lines, *(f"<h3>{one['engine']}</h3>{code(one['command'])}" for one in close.launch)]
+    return [lines, *(f"<h3>{escape(one['engine'])}</h3>{code(one['command'])}" for one in close.launch)]
 
 
 def _ledger(plan: Answer, close: Chosen) -> str:

@@ -14,7 +14,7 @@ from costline.answers.answer import Answer
 from costline.answers.estimate import estimate
 from costline.figures_chart import Axis, Chart, Series
 
-POINTS = 9
+POINTS = 7
 
 
 def batch_curve(answer: Answer, given: Mapping[str, Any]) -> dict[str, Chart]:
@@ -24,7 +24,8 @@ def batch_curve(answer: Answer, given: Mapping[str, Any]) -> dict[str, Chart]:
     if data["cost"]["usd_per_hour"] is None or most < 1:
         return {}
     sizes = np.unique(np.round(np.geomspace(1.0, float(most), POINTS)))
-    rows = [estimate(**{**given, "batch": float(size)}).data for size in sizes]
+    rest: dict[str, Any] = {name: value for name, value in given.items() if name != "batch"}
+    rows = [estimate(**rest, batch=float(size)).data for size in sizes]
     curve = Series(
         "batch from 1 to the largest that fits",
         tuple(1.0 / row["decode"]["tpot_s"] for row in rows),

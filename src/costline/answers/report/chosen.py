@@ -21,11 +21,16 @@ from costline.figures_chart import Chart
 _WIDE = {"bf16", "fp16", "fp32"}
 
 
+Row = Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The first plan of an answer, close by."""
 
-    row: Mapping[str, Any]
+    row: Row
+    pool: Row
+    """The row of what decodes: the plan itself, or its decode pool."""
     scenario: Scenario
     model: Model
     estimate: Answer
@@ -39,10 +44,11 @@ def chosen(plan: Answer) -> Chosen:
     """The first plan of an answer to `plan`, estimated at the load that it carries."""
     row, scenario = plan.data["plans"][0], Scenario.model_validate(plan.data["scenario"])
     model = the_model(scenario.model)
-    at_load = _estimate(row, scenario, model)
+    at_load = _estimate(decoding(row), scenario, model)
     released = set(weight_table(model, "checkpoint")[1].values()) <= _WIDE
     return Chosen(
         row=row,
+        pool=decoding(row),
         scenario=scenario,
         model=model,
         estimate=at_load,
@@ -56,7 +62,12 @@ def chosen(plan: Answer) -> Chosen:
     )
 
 
-def _estimate(row: Mapping[str, Any], scenario: Scenario, model: Model) -> Answer:
+def decoding(row: Row) -> Row:
+    """A row of plans as its decode pool, where prefill and decode stand apart."""
+    return {**row, **(row.get("decode_pool") or {})}
+
+
+def _estimate(row: Row, scenario: Scenario, model: Model) -> Answer:
     work, block = scenario.workload, scenario.model
     return estimate(
         model.id if block.id is not None else None,
@@ -78,7 +89,7 @@ def _estimate(row: Mapping[str, Any], scenario: Scenario, model: Model) -> Answe
     )
 
 
-def _weights(row: Mapping[str, Any], scenario: Scenario, model: Model) -> str | Mapping[str, str]:
+def _weights(row: Row, scenario: Scenario, model: Model) -> str | Mapping[str, str]:
     """The weight formats behind the label of a row, in the words of a scenario."""
     wanted = scenario.model.weights
     if wanted != "auto":

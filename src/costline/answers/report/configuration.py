@@ -85,7 +85,7 @@ def roofline_chart(data: Row) -> Chart:
         x=Axis("arithmetic intensity (FLOP/byte)", log=True),
         y=Axis("attained (TFLOP/s per accelerator)", log=True),
         series=(roof, *marks),
-        note="Work is counted at the datasheet's rates; a point below the roof also waits for what the roof leaves out.",
+        note="Work is counted at datasheet rates; a point below the roof also waits for what the roof leaves out.",
     )
 
 
@@ -172,11 +172,12 @@ _HEADLINE: tuple[tuple[str, str, Form], ...] = (
 
 def headline(data: Row) -> list[dict[str, Any]]:
     """The numbers that are looked at first, by their place in the data."""
-    rows = [{"name": "tokens/s/user", "key": "interactivity", "value": 1.0 / data["decode"]["tpot_s"], "form": "rate"}]
+    speed = 1.0 / data["decode"]["tpot_s"]
+    found: list[tuple[str, str, Any, Form]] = [("tokens/s/user", "interactivity", speed, "rate")]
     for name, place, form in _HEADLINE:
         block, _, key = place.partition(".")
-        rows.append({"name": name, "key": place, "value": data[block][key], "form": form})
-    return [{**row, "text": written(row["value"], row["form"])} for row in rows]
+        found.append((name, place, data[block][key], form))
+    return [{"name": n, "key": key, "value": value, "text": written(value, form)} for n, key, value, form in found]
 
 
 def rates_per_dollar(chips: Sequence[Chip], prices: Mapping[str, float]) -> list[dict[str, Any]]:

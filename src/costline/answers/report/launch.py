@@ -16,20 +16,26 @@ _KV = {
     "vllm": {"fp8": "fp8", "int8": "int8"},
     "sglang": {"fp8": "fp8_e4m3"},
 }
+_NIXL = """--kv-transfer-config '{"kv_connector": "NixlConnector", "kv_role": "kv_both"}'"""
 _QUANTIZED = {"fp8": "fp8"}
 """Weight formats that an engine makes from a 16-bit checkpoint as it loads."""
 
 
 def launch_commands(row: Row, *, hf_id: str, scenario: Row, released_bf16: bool) -> list[dict[str, str]]:
-    """One command an engine; each starts one replica, `replicas` of them stand behind a load balancer."""
+    """One command an engine and pool; each starts one replica, `replicas` of them stand behind a load balancer."""
     name = hf_id or "MODEL"
-    return [
-        {"engine": engine, "command": " \\\n  ".join(parts)}
+    found: list[dict[str, str]] = []
+    for role in ("prefill", "decode") if row["disaggregated"] else ("",):
+        pool = {**row, **row[f"{role}_pool"]} if role else row
         for engine, parts in (
-            ("vLLM", _vllm(row, name, scenario, released_bf16)),
-            ("SGLang", _sglang(row, name, scenario, released_bf16)),
-        )
-    ]
+            ("vLLM", [*_vllm(pool, name, scenario, released_bf16), *([_NIXL] if role else [])]),
+            ("SGLang", [
+                *_sglang(pool, name, scenario, released_bf16), *([f"--disaggregation-mode {role}"] if role else []),
+            ]),
+        ):  # fmt: skip
+            label = f"{engine}, {role} on {pool['accelerator']}" if role else engine
+            found.append({"engine": label, "command": " \\\n  ".join(parts)})
+    return found
 
 
 def _longest(scenario: Row) -> int:

@@ -25,9 +25,11 @@ def read_config_text(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as error:
-        raise InputError(f"config is not valid JSON at line {error.lineno}: {error.msg}; paste the whole file") from None
+        fault = f"is not valid JSON at line {error.lineno}: {error.msg}"
+        raise InputError(f"config {fault}; paste the whole file") from None
     except (RecursionError, ValueError) as error:
-        raise InputError(f"config cannot be read ({' '.join(str(error).split())}); paste a model's config.json") from None
+        fault = " ".join(str(error).split())
+        raise InputError(f"config cannot be read ({fault}); paste a model's config.json") from None
     if not isinstance(found, dict):
         raise InputError("config holds no JSON object; paste a model's config.json")
     return cast(dict[str, Any], found)

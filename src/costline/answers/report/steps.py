@@ -49,7 +49,7 @@ def _cheapest_by(plans: Sequence[Row], key: str) -> list[Row]:
 
 
 def _hardware(plans: Sequence[Row], close: Chosen) -> Step:
-    best = _cheapest_by(plans, "accelerator")
+    best = [row for row in _cheapest_by(plans, "accelerator") if not row["disaggregated"]]
     chips = [find.chip(row["accelerator"]) for row in best]
     buys = rates_per_dollar(chips, {row["accelerator"]: row["price_usd_per_accelerator_hour"] for row in best})
     rows = tuple({**bought, **{key: row[key] for key in ("accelerators", "layout", "usd_per_mtok")}}
@@ -63,32 +63,35 @@ def _hardware(plans: Sequence[Row], close: Chosen) -> Step:
     )  # fmt: skip
     row = close.row
     because = [f"it serves a million output tokens for ${shown(row['usd_per_mtok'])}, prompts paid for"]
-    if len(best) > 1:
-        because.append(f"the next kind, {best[1]['accelerator']}, asks ${shown(best[1]['usd_per_mtok'])}")
+    others = [one for one in _cheapest_by(plans, "accelerator") if one["accelerator"] != row["accelerator"]]
+    if others:
+        because.append(f"the next kind, {others[0]['accelerator']}, asks ${shown(others[0]['usd_per_mtok'])}")
     else:
         because.append("no other kind among the plans shown; name more accelerators to compare")
-    return Step("Choose hardware", f"{row['accelerators']} × {row['accelerator']}", tuple(because),
-                Table("What a dollar an hour buys, and the cheapest plan of each kind", columns, rows))  # fmt: skip
+    table = Table("What a dollar an hour buys, and the cheapest plan of each kind", columns, rows)
+    decision = f"{row['accelerators']} × {row['accelerator']}"
+    return Step("Choose hardware", decision, tuple(because), table if rows else None)
 
 
 def _formats(plans: Sequence[Row], close: Chosen) -> Step:
     row, memory = close.row, close.estimate.data["memory"]
+    weights = memory["weights_bytes"]
     rows = tuple(_cheapest_by(plans, "weights"))
     columns = (
         Column("weights", "weights"), Column("kv_cache", "cache"), Column("accelerator", "accelerator"),
         Column("layout", "layout"), Column("usd_per_mtok", "$/Mtok out", "usd"), Column("tpot_s", "TPOT", "seconds"),
     )  # fmt: skip
     because = (
-        f"weights take {format_bytes(memory['weights_bytes'])}, the cache {memory['kv_bytes_per_token']:,.0f} B a token",
+        f"weights take {format_bytes(weights)}, the cache {memory['kv_bytes_per_token']:,.0f} B a token",
         "formats that a user would have to check for quality first are searched only when asked for",
     )
-    return Step("Choose number formats", f"{row['weights']} weights, {row['kv_cache']} cache, "
-                f"{row['activations']} arithmetic", because, Table("Cheapest plan by weights", columns, rows))  # fmt: skip
+    decision = f"{row['weights']} weights, {row['kv_cache']} cache, {row['activations']} arithmetic"
+    return Step("Choose number formats", decision, because, Table("Cheapest plan by weights", columns, rows))
 
 
 def _topology(close: Chosen) -> Step:
-    row, memory = close.row, close.estimate.data["memory"]
-    chip = find.chip(row["accelerator"])
+    row, pool, memory = close.row, close.pool, close.estimate.data["memory"]
+    chip = find.chip(pool["accelerator"])
     fewest = memory["weights_bytes"] / chip.visible_memory_bytes
     most = memory["max_batch"]
     because = [
@@ -109,7 +112,7 @@ def _even_batch(close: Chosen) -> str:
 
 
 def _network(close: Chosen) -> Step:
-    row, decode = close.row, close.estimate.data["decode"]
+    row, decode = close.pool, close.estimate.data["decode"]
     domain = find.system(row["system"]).fabric.domain_size
     waits = decode["waits_s"]
     spent = waits.get("scale-up network", 0.0) + waits.get("scale-out network", 0.0)
@@ -130,6 +133,8 @@ def _network(close: Chosen) -> Step:
 
 def _disaggregation(close: Chosen) -> Step:
     row, prefill = close.row, close.estimate.data["prefill"]
+    if row["disaggregated"]:
+        return _apart(row)
     long = prefill["time_s"] > LONG_PREFILL_S
     because = (
         f"a prompt of the mean length takes {format_seconds(prefill['time_s'])} to read, "
@@ -137,8 +142,20 @@ def _disaggregation(close: Chosen) -> Step:
         f"steps with prompts take {row['prefill_share'] * PERCENT:.0f} % of a replica's time; TPOT is "
         f"{format_seconds(row['tpot_s'])} with them, {format_seconds(row['decode_step_s'])} without",
     )
-    apart = "prefill and decode on separate pools" if row["disaggregated"] else "prefill and decode together, in chunks"
-    return Step("Decide on disaggregation", apart, because)
+    return Step("Decide on disaggregation", "prefill and decode together, in chunks", because)
+
+
+def _apart(row: Row) -> Step:
+    prefill, decode = row["prefill_pool"], row["decode_pool"]
+    because = (
+        f"prompts are read on {prefill['accelerators']} × {prefill['accelerator']} in "
+        f"{format_seconds(prefill['prefill_s'])}, "
+        f"answers written on {decode['accelerators']} × {decode['accelerator']}",
+        f"{shown(row['prefill_per_decode'])} prefill replicas for each that decodes; a prompt's cache moves in "
+        f"{format_seconds(row['kv_transfer_s'])}",
+        f"no step carries a prompt, so TPOT stays at {format_seconds(row['tpot_s'])}",
+    )
+    return Step("Decide on disaggregation", "prefill and decode on separate pools", because)
 
 
 def _replicas(close: Chosen) -> Step:
@@ -152,4 +169,5 @@ def _replicas(close: Chosen) -> Step:
         f"${row['usd_per_hour']:,.2f} an hour, ${row['usd_per_hour'] * HOURS_PER_MONTH:,.0f} a month",
     )
     count = row["replicas"]
-    return Step("Scale with replicas", f"{count} replica{'' if count == 1 else 's'} behind a load balancer", because)
+    what = "decode replica" if row["disaggregated"] else "replica"
+    return Step("Scale with replicas", f"{count} {what}{'' if count == 1 else 's'} behind a load balancer", because)

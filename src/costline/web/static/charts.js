@@ -16,7 +16,7 @@ const charts = (() => {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   // The colours of the page in place of those for white paper.
-  const themed = (figure, forPaper) => {
+  const themed = (figure, room, forPaper) => {
     const ink = forPaper ? "#1c1c1c" : colour("--ink");
     const soft = forPaper ? "#dddddd" : colour("--line");
     const paper = forPaper ? "#ffffff" : colour("--card");
@@ -34,7 +34,9 @@ const charts = (() => {
     const layout = found.layout;
     layout.font = { ...layout.font, color: ink, family: "inherit", size: 12 };
     layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
-    layout.legend = { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: { size: 12 } };
+    const aside = room > 640 && found.data.filter((one) => one.showlegend).length > 4;
+    layout.legend = aside ? { x: 1.01, xanchor: "left", y: 1, font: { size: 12 } }
+      : { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: { size: 12 } };
     layout.hoverlabel = { bgcolor: paper, bordercolor: soft, font: { color: ink } };
     layout.autosize = true;
     layout.dragmode = false;
@@ -44,7 +46,7 @@ const charts = (() => {
   const draw = async (box, forPaper = false) => {
     const plotly = await library();
     if (!box.isConnected) return;
-    const figure = themed(JSON.parse(box.dataset.figure), forPaper);
+    const figure = themed(JSON.parse(box.dataset.figure), box.clientWidth, forPaper);
     await plotly.react(box, figure.data, figure.layout, { displayModeBar: false, responsive: true, staticPlot: forPaper });
     box.dataset.drawn = "yes";
   };
@@ -59,7 +61,7 @@ const charts = (() => {
     for (const box of all(fresh)) {
       const kept = old.get(box.dataset.chart);
       if (!kept) continue;
-      for (const name of ["figure", "rows"]) kept.dataset[name] = box.dataset[name];
+      for (const name of ["figure", "size"]) kept.dataset[name] = box.dataset[name];
       kept.setAttribute("aria-label", box.getAttribute("aria-label"));
       box.replaceWith(kept);
     }
