@@ -25,8 +25,8 @@ from costline.forward.steps import StepTime, step_time
 from costline.quantities import Array, Numeric, as_array
 from costline.serving.speculation import decaying_tokens_per_verification
 
-SCHEDULING = ("host", "prompt_step")
-"""Terms of a step that an engine spends once, however many passes it makes."""
+ONCE = ("prompt_step",)
+"""Terms of a step that an engine spends once, however many passes it makes. It prepares each pass of a draft anew."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Drafter:
         return kv_bytes_per_sequence(self.model, context_tokens, self.formats.kv, tp=self.layout(where).tp)
 
     def step(self, engine: Engine, segment: Segment, where: Layout) -> StepTime:
-        """One pass of the draft inside a step of the engine, which alone is scheduled."""
+        """One pass of the draft inside a step of the engine."""
         took = step_time(self.model, [segment], self.layout(where), self.formats, engine.rates)
-        terms = {name: value for name, value in took.terms_s.items() if name not in SCHEDULING}
-        host = sum((took.terms_s[name] for name in SCHEDULING if name in took.terms_s), start=as_array(0.0))
+        terms = {name: value for name, value in took.terms_s.items() if name not in ONCE}
+        host = sum((took.terms_s[name] for name in ONCE if name in took.terms_s), start=as_array(0.0))
         waits = {**took.waits_s, "launch and host": took.waits_s["launch and host"] - host}
         return replace(took, terms_s=terms, waits_s=waits)
 
