@@ -14,6 +14,8 @@ import click
 
 from costline import __version__
 from costline.cli import mistakes, sensitivity
+from costline.cli.export import export
+from costline.cli.serving_flags import closed_loop_options
 from costline.cli.web import web
 from costline.errors import CostlineError
 
@@ -122,6 +124,7 @@ def plan(scenario: str | None, top: int, as_json: bool, folder: str | None, sour
 @click.option("--engine", default="vllm", show_default=True, help="Engine whose memory rules apply.")
 @click.option("--memory-utilization", type=float, metavar="SHARE", help="Share of device memory the engine may use.")
 @click.option("--calibration", default="default", show_default=True, help="default, or none for the datasheet's rates.")
+@closed_loop_options
 @_shared
 def estimate(as_json: bool, folder: str | None, sources: bool, **flags: Any) -> None:
     """Time, memory and cost of one configuration, term by term."""
@@ -346,6 +349,7 @@ sensitivity.register(cli, _shared, _show, _patience)
 
 
 cli.add_command(web)
+cli.add_command(export)
 
 
 def main() -> None:
