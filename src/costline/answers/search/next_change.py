@@ -67,10 +67,12 @@ def _of_pools(group: Candidates, row: int, scenario: Scenario) -> list[tuple[str
 
 
 def _resources(group: Candidates, row: int, scenario: Scenario) -> list[tuple[str, float]]:
-    def cycle(engine: Engine) -> float:
-        return float(lane_at(group, row, scenario, "batch", engine).cycle_s)
-
     columns = group.columns
+    batch = float(columns["batch"][row])
+
+    def cycle(engine: Engine) -> float:
+        return float(lane_at(group, row, scenario, batch, engine).cycle_s)
+
     now = cycle(group.engine)
     names = _names(float(columns["tp"][row] * columns["pp"][row] * columns["dp"][row]))
     more = {name: replace(group.engine, rates=_with_more(group.engine.rates, name)) for name in names}

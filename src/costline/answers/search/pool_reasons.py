@@ -79,14 +79,16 @@ def prefill_at(group: Candidates, row: int, scenario: Scenario, engine: Engine |
     return prompt_step(engine or side.engine, load_of(scenario), where, at_once, group.drafter)
 
 
-def decode_at(group: Candidates, row: int, scenario: Scenario, engine: Engine | None = None) -> StepTime:
-    """A step of the row's decode replicas at their running batch."""
+def decode_at(
+    group: Candidates, row: int, scenario: Scenario, engine: Engine | None = None, *, batch: float | None = None
+) -> StepTime:
+    """A step of the row's decode replicas at a batch, by default the one that runs."""
     columns = group.columns
     where = _where(columns, row)
-    batch = columns["running_batch"][row] / where.pp
+    held = (columns["running_batch"][row] if batch is None else batch) / where.pp
     drafted = columns["draft_tokens"][row]
     return decode_state(
-        engine or group.engine, group.drafter, load_of(scenario), where, lane_batch=batch, draft_tokens=drafted
+        engine or group.engine, group.drafter, load_of(scenario), where, lane_batch=held, draft_tokens=drafted
     )[0]
 
 

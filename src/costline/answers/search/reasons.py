@@ -31,22 +31,22 @@ _ADVICE = {
 }
 
 
-def lane_at(group: Candidates, row: int, scenario: Scenario, column: str, engine: Engine | None = None) -> Steady:
-    """The lane of a row at the batch that a column says, on its own engine or another."""
+def lane_at(group: Candidates, row: int, scenario: Scenario, batch: float, engine: Engine | None = None) -> Steady:
+    """The lane of a row whose replica decodes so many sequences, on its own engine or another."""
     columns, load = group.columns, load_of(scenario)
     where = layout(*(columns[name][row] for name in ("tp", "pp", "dp", "ep")))
-    batch = columns[column][row] / columns["pp"][row]
+    mine = batch / where.pp
     if group.drafter is None:
-        return steady_state(engine or group.engine, load, where, batch)
+        return steady_state(engine or group.engine, load, where, mine)
     drafted = columns["draft_tokens"][row]
     return speculative_state(
-        engine or group.engine, group.drafter, load, where, lane_batch=batch, draft_tokens=drafted
+        engine or group.engine, group.drafter, load, where, lane_batch=mine, draft_tokens=drafted
     )
 
 
 def running(group: Candidates, row: int, scenario: Scenario) -> Steady:
     """The lane of a row at its running batch."""
-    return lane_at(group, row, scenario, "running_batch")
+    return lane_at(group, row, scenario, float(group.columns["running_batch"][row]))
 
 
 def reason(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
