@@ -12,10 +12,8 @@ from typing import Any
 
 from numba import njit  # type: ignore[import-untyped]
 
-compiled: Any = njit(nogil=True, error_model="numpy")
+compiled: Any = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """For functions of the loop: they are linked into it."""
-compiled_inline: Any = njit(nogil=True, error_model="numpy", forceinline=True)
-"""For those that are called in one or two places and take many arrays."""
 compiled_loop: Any = njit(nogil=True, error_model="numpy", cache=True)
 """For the loop itself."""
 
