@@ -107,6 +107,11 @@ def plan(scenario: str | None, top: int, as_json: bool, folder: str | None, sour
     with _patience("Searching deployments"):
         found = answer(scenario, top=top, **scenario_blocks(flags))
     _show(found, as_json=as_json, folder=folder, sources=sources)
+    if folder is not None:
+        from costline.answers.report import write
+
+        for path in write(found, folder):
+            click.echo(f"wrote {path}", err=as_json)
 
 
 @cli.command()
