@@ -29,6 +29,8 @@ from costline.answers.report.configuration import (
 from costline.answers.report.pasted import pasted_model
 from costline.answers.report.steps import six_steps
 from costline.answers.reproduce import PUBLICATIONS, reproduce
+from costline.answers.sensitivity import sensitivity
+from costline.answers.simulate import simulate
 
 Answered = tuple[Answer, dict[str, Any]]
 
@@ -75,6 +77,14 @@ def _compare(scenario: Mapping[str, Any]) -> Answered:
     return compare(scenario), {}
 
 
+def _simulate(scenario: Mapping[str, Any]) -> Answered:
+    return simulate(scenario), {}
+
+
+def _sensitivity(scenario: Mapping[str, Any], top: int = 20) -> Answered:
+    return sensitivity(scenario, top=top), {}
+
+
 def _catalog_list(kind: str) -> Answered:
     return catalog_view.listing(kind), {"kind": kind}
 
@@ -98,6 +108,8 @@ ASKING: Mapping[str, Asking] = {
     "estimate": Asking(_estimate, "estimate"),
     "frontier": Asking(_frontier, "frontier"),
     "compare": Asking(_compare, "compare"),
+    "simulate": Asking(_simulate, "simulate"),
+    "sensitivity": Asking(_sensitivity, "sensitivity"),
     "catalog_list": Asking(_catalog_list, "catalog_list"),
     "catalog_entry": Asking(_catalog_entry, "catalog_entry"),
     "catalog_model": Asking(_catalog_model, "catalog_model"),

@@ -63,7 +63,7 @@ class Page:
 WEIGHTS = ("auto", "checkpoint", "bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4")
 CACHES = ("auto", "bf16", "fp8", "int8")
 RATES = ("default", "none")
-_CHIPS = ("h100-sxm", "h200-sxm", "b200-sxm", "mi300x")
+_CHIPS = ("h100-sxm", "b200-sxm", "mi300x")
 
 
 def _scenario_groups(model: str, chips: tuple[str, ...], rate: str) -> tuple[Group, ...]:
@@ -145,16 +145,33 @@ COMPARE = Page(
         Field("compare.months", "Months of cash flow", hint="36"),
     ))),
 )  # fmt: skip
+SIMULATE = Page(
+    "simulate", "Simulate", "simulate", "What users of a deployment would see under load, and where it tips over.",
+    (*_scenario_groups("llama-3.1-8b", ("h100-sxm",), "10"), Group("Deployment and run", (
+        Field("deployment.replicas", "Replicas", default=("2",), hint="auto"),
+        Field("deployment.tp", "Tensor parallel", default=("1",), hint="auto"),
+        Field("deployment.batch", "Most sequences", hint="auto"),
+        Field("workload.arrivals", "Arrivals", "choice", choices=("poisson", "constant", "at_once"), hint="poisson"),
+        Field("workload.requests", "Requests", default=("500",), hint="as many as p99 needs"),
+        Field("workload.seed", "Seed", hint="0"),
+    ))),
+)  # fmt: skip
+SENSITIVITY = Page(
+    "sensitivity", "Sensitivity", "sensitivity", "What the cost of the best plan hangs on, and by how much.",
+    (*_scenario_groups("llama-3.1-8b", ("h100-sxm",), "10"),),
+)  # fmt: skip
 REPRODUCTIONS = Page("reproductions", "Reproductions", "reproduce", "Published tables, printed beside computed.", (
     Group("Publication", (
         Field("name", "Publication, table or figure", "text", ("scaling-book-serving",)),
         Field("own", "Also by costline's own physics", "flag"),
     )),
 ))  # fmt: skip
-PAGES: Mapping[str, Page] = {page.path: page for page in (PLAN, FRONTIER, EXPLORER, COMPARE, REPRODUCTIONS)}
+PAGES: Mapping[str, Page] = {page.path: page for page in (
+    PLAN, FRONTIER, EXPLORER, SIMULATE, COMPARE, SENSITIVITY, REPRODUCTIONS,
+)}  # fmt: skip
 MENU = (
-    ("plan", "Plan"), ("frontier", "Frontier"), ("explorer", "Explorer"), ("compare", "Compare"),
-    ("catalog", "Catalog"), ("reproductions", "Reproductions"),
+    ("plan", "Plan"), ("frontier", "Frontier"), ("explorer", "Explorer"), ("simulate", "Simulate"),
+    ("compare", "Compare"), ("sensitivity", "Sensitivity"), ("catalog", "Catalog"), ("reproductions", "Reproductions"),
 )  # fmt: skip
 
 

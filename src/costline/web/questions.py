@@ -105,6 +105,15 @@ QUESTIONS: Mapping[str, Question] = {one.name: one for one in (
         "model": {"id": "llama-3.3-70b"}, "system": {"accelerator": ["h100-sxm"], "max_accelerators": 8},
         "workload": {**_LENGTHS, "request_rate": 20}, "slo": {"ttft_p99_ms": 2000, "tpot_p99_ms": 50},
     }),
+    Question("simulate", Scenario, "Latency percentiles and throughput under arrivals", True, {
+        "model": {"id": "llama-3.1-8b"}, "system": {"accelerator": ["h100-sxm"]},
+        "workload": {**_LENGTHS, "request_rate": 10, "requests": 500}, "deployment": {"tp": 1, "replicas": 2},
+        "slo": {"ttft_p99_ms": 2000, "tpot_p99_ms": 50},
+    }),
+    Question("sensitivity", PlanQuestion, "What each assumption is worth around the best plan", True, {
+        "model": {"id": "llama-3.1-8b"}, "system": {"accelerator": ["h100-sxm"], "max_accelerators": 8},
+        "workload": {**_LENGTHS, "request_rate": 10},
+    }, beside=("top",)),
     Question("reproduce", ReproduceQuestion, "A published table, cell by cell", True,
              {"name": "scaling-book-serving"}, in_scenario=False),
 )}  # fmt: skip

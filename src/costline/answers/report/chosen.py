@@ -12,13 +12,14 @@ from typing import Any
 from costline.answers.answer import Answer
 from costline.answers.choices import the_model, weight_table
 from costline.answers.estimate import estimate
+from costline.answers.launch import launch_command
 from costline.answers.report.configuration import memory_chart, memory_parts, roofline_chart, waits_chart
-from costline.answers.report.launch import launch_commands
 from costline.answers.scenario import Scenario
 from costline.catalog.records import Model
+from costline.errors import CostlineError
 from costline.figures_chart import Chart
 
-_WIDE = {"bf16", "fp16", "fp32"}
+_ENGINES = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM"}
 
 
 Row = Mapping[str, Any]
@@ -45,7 +46,6 @@ def chosen(plan: Answer) -> Chosen:
     row, scenario = plan.data["plans"][0], Scenario.model_validate(plan.data["scenario"])
     model = the_model(scenario.model)
     at_load = _estimate(decoding(row), scenario, model)
-    released = set(weight_table(model, "checkpoint")[1].values()) <= _WIDE
     return Chosen(
         row=row,
         pool=decoding(row),
@@ -58,7 +58,7 @@ def chosen(plan: Answer) -> Chosen:
             "memory": memory_chart(at_load.data),
         },
         memory=memory_parts(at_load.data),
-        launch=launch_commands(row, hf_id=model.hf_id, scenario=plan.data["scenario"], released_bf16=released),
+        launch=_launch(row, scenario),
     )
 
 
@@ -87,6 +87,17 @@ def _estimate(row: Row, scenario: Scenario, model: Model) -> Answer:
         memory_utilization=scenario.deployment.engine.memory_utilization,
         calibration=scenario.calibration,
     )
+
+
+def _launch(row: Row, scenario: Scenario) -> list[dict[str, str]]:
+    """What starts a replica of each pool, for each engine that can."""
+    found: list[dict[str, str]] = []
+    for engine, name in _ENGINES.items():
+        try:
+            found.append({"engine": name, "command": launch_command(row, scenario, engine)})
+        except CostlineError:
+            continue
+    return found
 
 
 def _weights(row: Row, scenario: Scenario, model: Model) -> str | Mapping[str, str]:
