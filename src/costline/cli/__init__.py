@@ -110,8 +110,9 @@ def plan(scenario: str | None, top: int, as_json: bool, folder: str | None, sour
     if folder is not None:
         from costline.answers.report import write
 
-        for path in write(found, folder):
-            click.echo(f"wrote {path}", err=as_json)
+        written = write(found, folder)
+        for path in () if as_json else written:
+            click.echo(f"wrote {path}")
 
 
 @cli.command()
