@@ -100,4 +100,5 @@ def _router(launch: Launch) -> str:
         return f"{_START}{heading(launch, launch.servers, usage)}{_STRICT}\nexec {lines_of(command)}\n"
     local = f"http://localhost:{launch.engine.port}"
     needs = f': "${{PREFILL:?such as {local}}}" "${{DECODE:?such as {local}}}"\n'
-    return f"{_START}{heading(launch, launch.servers, *router_usage(launch))}{_STRICT}{needs}\n{router_script(launch)}\n"
+    start = f"{_START}{heading(launch, launch.servers, *router_usage(launch))}{_STRICT}{needs}"
+    return f"{start}\n{router_script(launch)}\n"

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from costline.answers.launch import start_lines
 from costline.answers.price_words import price_words
 from costline.answers.scenario import Scenario
 from costline.architecture.weights import parameters
@@ -60,16 +61,23 @@ def tables(
     return main, Table("", columns, tuple(helps))
 
 
-def summary(
-    scenario: Scenario,
-    model: Model,
-    rows: Sequence[Mapping[str, Any]],
-    helps: Sequence[Mapping[str, Any]],
-    *,
-    today: datetime.date,
-    unpriced: Sequence[str] = (),
-) -> str:
+def formats_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What each number format of plan 1 does, one effect at a time."""
+    columns = (
+        Column("change", "number formats of plan 1"),
+        Column("chosen", "chosen", "flag"),
+        Column("capacity", "sequences ×", "number"),
+        Column("decode_step", "decode step ×", "number"),
+        Column("prefill", "prefill ×", "number"),
+        Column("usd_per_mtok", "$/Mtok ×", "number"),
+    )
+    note = "Factors of one effect, at batches that fill memory, targets aside; – where the model does not fit without."
+    return Table("", columns, tuple(rows), note)
+
+
+def summary(scenario: Scenario, model: Model, data: Mapping[str, Any], *, today: datetime.date) -> str:
     """The decision in a few lines."""
+    rows, helps, unpriced = data["plans"], data["what_helps"], data["searched"]["without_price"]
     best = rows[0]
     each = f"{best['accelerators']} × {best['accelerator']} as {best['layout']}"
     lines = [
@@ -81,16 +89,36 @@ def summary(
         f"Why: {best['reason']}.",
         f"Next: {best['next_best']['words']}.",
     ]
+    lines += [_drafting(best["speculation"])] if best["speculation"] else []
+    lines += [f"Prefix: {data['prefix_reuse']['words']}."] if data["prefix_reuse"] else []
     lines += [_runner_up(rows)] if len(rows) > 1 else []
     if helps:
         lines.append(f"Would help most: {helps[0]['change']} (saves {helps[0]['saving'] * PERCENT:.0f} %).")
-    price = best["price_usd_per_accelerator_hour"]
-    lines.append(price_words(best["price_source"], price, best["accelerator"], today))
+    lines += _prices(best, today)
     counts = parameters(model)
     lines.append(f"{model.name}: {format_count(counts.total)} parameters, {format_count(counts.active)} active.")
     if unpriced:
         lines.append(f"Left out for want of a price: {', '.join(unpriced)}; give --price or price.offer.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *start_lines(best, scenario)])
+
+
+def _prices(best: Mapping[str, Any], today: datetime.date) -> list[str]:
+    """One sentence for each kind of accelerator."""
+    pools = [best["prefill_pool"], best["decode_pool"]] if best["disaggregated"] else [best]
+    words = [
+        price_words(pool["price_source"], pool["price_usd_per_accelerator_hour"], pool["accelerator"], today)
+        for pool in pools
+    ]
+    return list(dict.fromkeys(words))
+
+
+def _drafting(draft: Mapping[str, Any]) -> str:
+    if not draft["draft_tokens"]:
+        return f"Speculation: {draft['draft']} drafts nothing here; plain steps are cheaper."
+    return (
+        f"Speculation: {draft['draft']} drafts {draft['draft_tokens']} tokens a round, {draft['speedup']:.2f}× the "
+        f"speed at this batch; it pays from an acceptance of {draft['break_even_acceptance'] * PERCENT:.0f} %."
+    )
 
 
 def _runner_up(rows: Sequence[Mapping[str, Any]]) -> str:
