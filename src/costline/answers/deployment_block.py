@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from costline.answers.engine_block import EngineBlock
-from costline.answers.scenario_values import Auto, Degree, Number, ScenarioBlock
+from costline.answers.scenario_values import Auto, Degree, Number, Positive, ScenarioBlock
 
 MOST_DRAFT_TOKENS = 32
 DECAY = 0.96
@@ -56,6 +56,9 @@ class DeploymentBlock(ScenarioBlock):
         default="after", description="the cache moves between pools after the prefill, or layer by layer during it"
     )
     cp: Degree = Field(default=1, description="context parallel degree of a prefill replica, around a ring")
+    host_gb_per_s: Positive | None = Field(
+        default=None, description="link between an accelerator and its host, GB/s; default = PCIe 5 with 16 lanes"
+    )
     speculation: SpeculationBlock | None = Field(default=None, description="a draft to use where it helps")
     engine: EngineBlock = Field(default_factory=EngineBlock, description="engine limits")
 

@@ -14,7 +14,9 @@ import numpy as np
 
 from costline.answers.answer import Answer
 from costline.answers.choices import check_context, sites, the_model, the_price
-from costline.answers.plan.view import charts, summary, tables
+from costline.answers.plan.prefix_reuse import prefix_reuse
+from costline.answers.plan.quantisation import quantisation
+from costline.answers.plan.view import charts, formats_table, summary, tables
 from costline.answers.plan.what_helps import what_helps
 from costline.answers.read_scenario import read_scenario
 from costline.answers.scenario import Scenario
@@ -58,7 +60,9 @@ def plan(
     front = frontier_rows(found)
     by_chip = {chip: frontier_rows(groups) for chip, groups in _by_chip(found).items()}
     help_rows = what_helps(asked, rows[0], lambda changed: _best_cost(changed, model))
-    data = {
+    first, at = found[best[0][0]], best[0][1]
+    formats = quantisation(first, at, asked)
+    data: dict[str, Any] = {
         "question": "plan",
         "model": model.id,
         "scenario": asked.model_dump(),
@@ -66,14 +70,16 @@ def plan(
         "frontier": front,
         "frontier_by_accelerator": by_chip,
         "what_helps": help_rows,
+        "quantisation": formats,
+        "prefix_reuse": prefix_reuse(first, at, asked),
         "searched": {**_searched(found), "without_price": unpriced},
     }
     return Answer(
         question="plan",
         data=data,
-        tables=tables(asked, model, rows, help_rows),
+        tables=(*tables(asked, model, rows, help_rows), formats_table(formats)),
         charts=charts(asked, model, rows, by_chip),
-        summary=summary(asked, model, rows, help_rows, today=day, unpriced=unpriced),
+        summary=summary(asked, model, data, today=day),
         sources=plan_sources(found, asked, model),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from costline.answers.choices import the_rates
 from costline.answers.scenario import Scenario
 from costline.answers.search.candidates import Candidates
 from costline.answers.search.columns import Engine
@@ -20,25 +21,41 @@ MORE = 1.25
 RELAXED = 2.0
 
 
-def _with_more(rates: Rates, resource: str) -> Rates:
-    """The same device with a quarter more of one resource."""
-    if resource == "compute":
-        faster = {name: MORE * rate for name, rate in rates.flop_per_s.items()}
-        return replace(rates, flop_per_s=faster, attention_flop_per_s=MORE * rates.attention_flop_per_s)
-    if resource == "memory bandwidth":
-        return replace(
-            rates, hbm_bytes_per_s=MORE * rates.hbm_bytes_per_s, kv_bytes_per_s=MORE * rates.kv_bytes_per_s
-        )
+_HOST_TIMES = ("host_step_s", "host_sequence_s", "mixed_step_s", "mixed_layer_s", "pointwise_floor_s")
+
+
+def _with_more(engine: Engine, resource: str, calibration: str) -> Engine:
+    """The same engine on a device with a quarter more of one resource; what follows from the device follows."""
+    site, rates = engine.site, engine.rates
     if resource == "launch and host speed":
-        return replace(rates, kernel_floor_s=rates.kernel_floor_s / MORE, host_step_s=rates.host_step_s / MORE)
-    system, fabric = rates.system, rates.system.fabric
-    links = replace(
-        fabric,
-        bytes_per_s=MORE * fabric.bytes_per_s,
-        pair_bytes_per_s=MORE * fabric.pair_bytes_per_s,
-        latency_s=fabric.latency_s / MORE,
+        return replace(engine, rates=_less_host(rates))
+    chip, fabric = site.chip, site.system.fabric
+    if resource == "compute":
+        dense = {name: MORE * rate for name, rate in chip.dense_flop_per_s.items() if rate}
+        site = replace(site, chip=replace(chip, dense_flop_per_s=dense))
+    elif resource == "memory bandwidth":
+        site = replace(site, chip=replace(chip, hbm_bytes_per_s=MORE * chip.hbm_bytes_per_s))
+    else:
+        links = replace(
+            fabric,
+            bytes_per_s=MORE * fabric.bytes_per_s,
+            pair_bytes_per_s=MORE * fabric.pair_bytes_per_s,
+            latency_s=fabric.latency_s / MORE,
+        )
+        site = replace(site, system=replace(site.system, fabric=links))
+    return replace(engine, site=site, rates=the_rates(site, calibration))
+
+
+def _less_host(rates: Rates) -> Rates:
+    machine = rates.machine
+    if machine is not None:
+        overheads = machine.overheads
+        times = {name: getattr(overheads, name) / MORE for name in _HOST_TIMES}
+        share = overheads.floor_share / MORE
+        machine = replace(machine, overheads=replace(overheads, floor_share=share, **times))
+    return replace(
+        rates, kernel_floor_s=rates.kernel_floor_s / MORE, host_step_s=rates.host_step_s / MORE, machine=machine
     )
-    return replace(rates, system=replace(system, fabric=links))
 
 
 def next_best(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
@@ -63,7 +80,12 @@ def _words(name: str) -> str:
 
 def _of_pools(group: Candidates, row: int, scenario: Scenario) -> list[tuple[str, float]]:
     names = _names(float(group.columns["accelerators"][row]))
-    return pool_gains(group, row, scenario, {_words(name): partial(_with_more, resource=name) for name in names})
+    return pool_gains(
+        group,
+        row,
+        scenario,
+        {_words(name): partial(_with_more, resource=name, calibration=scenario.calibration) for name in names},
+    )
 
 
 def _resources(group: Candidates, row: int, scenario: Scenario) -> list[tuple[str, float]]:
@@ -75,7 +97,7 @@ def _resources(group: Candidates, row: int, scenario: Scenario) -> list[tuple[st
 
     now = cycle(group.engine)
     names = _names(float(columns["tp"][row] * columns["pp"][row] * columns["dp"][row]))
-    more = {name: replace(group.engine, rates=_with_more(group.engine.rates, name)) for name in names}
+    more = {name: _with_more(group.engine, name, scenario.calibration) for name in names}
     return [(_words(name), now / cycle(engine) - 1.0) for name, engine in more.items()]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from costline.answers.choices import Price
@@ -125,14 +125,16 @@ def pool_reason(group: Candidates, row: int, scenario: Scenario, advice: dict[st
     }
 
 
-def pool_gains(group: Candidates, row: int, scenario: Scenario, faster: dict[str, Any]) -> list[tuple[str, float]]:
+def pool_gains(
+    group: Candidates, row: int, scenario: Scenario, faster: Mapping[str, Callable[[Engine], Engine]]
+) -> list[tuple[str, float]]:
     """For each resource, what more of it on both sides would serve for the same money."""
     side = side_of(group)
     share = float(group.columns["prefill_share"][row])
     before = float(prefill_at(group, row, scenario).expected_s), float(decode_at(group, row, scenario).expected_s)
     found: list[tuple[str, float]] = []
     for words, change in faster.items():
-        engines = [replace(engine, rates=change(engine.rates)) for engine in (side.engine, group.engine)]
+        engines = [change(engine) for engine in (side.engine, group.engine)]
         after = (
             float(prefill_at(group, row, scenario, engines[0]).expected_s),
             float(decode_at(group, row, scenario, engines[1]).expected_s),
