@@ -16,7 +16,8 @@ import costline
 from costline.answers.choices import options, the_model, the_rates, the_site
 from costline.answers.deployment_block import SpeculationBlock
 from costline.answers.scenario import ModelBlock
-from costline.answers.search.columns import Engine, Load, operate, room
+from costline.answers.search.columns import Engine, operate, room
+from costline.answers.search.load import Load
 from costline.answers.search.rounds import operate_in_rounds
 from costline.answers.search.speculative import (
     Drafter,

@@ -10,7 +10,8 @@ import numpy as np
 
 from costline.answers.choices import Price
 from costline.answers.scenario import DeploymentBlock, Scenario, SloBlock
-from costline.answers.search.columns import Engine, Load, operate, room
+from costline.answers.search.columns import Engine, operate, room
+from costline.answers.search.load import Load
 from costline.answers.search.rounds import operate_in_rounds
 from costline.answers.search.speculative import Drafter, best_draft_tokens, room_with_draft
 from costline.architecture.sharding import Layout

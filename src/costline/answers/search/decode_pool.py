@@ -13,9 +13,11 @@ import numpy as np
 from costline.answers.choices import Price
 from costline.answers.scenario import Scenario
 from costline.answers.search.candidates import MOST_UTILIZATION, copies, grid
-from costline.answers.search.columns import LEAST, LOAD_ITERATIONS, P99_SIGMA, Engine, Load
+from costline.answers.search.columns import Engine
+from costline.answers.search.load import Load
+from costline.answers.search.operating import LOAD_ITERATIONS, P99_SIGMA, place_waits
+from costline.answers.search.pace import LEAST
 from costline.answers.search.prefill_pool import Columns, port_waits
-from costline.answers.search.rounds import place_waits
 from costline.answers.search.speculative import Drafter, best_draft_tokens, round_time
 from costline.architecture.kv_cache import kv_bytes_per_sequence
 from costline.architecture.operations import decode_segment

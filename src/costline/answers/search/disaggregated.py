@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from costline.answers.choices import Price
 from costline.answers.scenario import Scenario
 from costline.answers.search.candidates import Candidates, PrefillSide, finish, grid, load_of, slo_masks
-from costline.answers.search.columns import Engine, Load
+from costline.answers.search.columns import Engine
 from costline.answers.search.decode_pool import decode_rows
+from costline.answers.search.load import Load
 from costline.answers.search.prefill_pool import Columns, prefill_rows, sending
 from costline.answers.search.speculative import Drafter
 from costline.deployment.plan import Option

@@ -11,7 +11,10 @@ import numpy as np
 from costline.answers.choices import Price
 from costline.answers.scenario import Scenario
 from costline.answers.search.candidates import HEADROOM, MOST_UTILIZATION, fixed_degrees
-from costline.answers.search.columns import LEAST, QUANTILE, Engine, Load, room
+from costline.answers.search.columns import Engine, room
+from costline.answers.search.load import Load
+from costline.answers.search.operating import QUANTILE
+from costline.answers.search.pace import LEAST
 from costline.answers.search.speculative import Drafter, room_with_draft, together
 from costline.architecture.kv_cache import kv_bytes_per_sequence
 from costline.architecture.operations import Segment

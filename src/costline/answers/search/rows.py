@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 
 from costline.answers.scenario import Scenario
-from costline.answers.search.candidates import Candidates
+from costline.answers.search.candidates import Candidates, load_of
 from costline.answers.search.next_change import next_best
 from costline.answers.search.pool_reasons import layout_label, pool_keys
 from costline.answers.search.reasons import reason
 from costline.answers.search.speculation_row import speculation
-from costline.catalog.efficiency import efficiency
+from costline.architecture.operations import prefill_segment
+from costline.architecture.sharding import layout
+from costline.catalog.residuals import interval_of, model_class
 from costline.deployment.plan import Plan
 from costline.deployment.search import pareto_mask
-from costline.forward.steps import RESOURCES
+from costline.forward.rates import ideal_rates
+from costline.forward.steps import RESOURCES, step_time
 
 _PLAIN = (
     "ttft_s", "ttft_p99_s", "tpot_s", "tpot_p99_s", "e2e_s", "e2e_p99_s", "tokens_per_s_per_accelerator",
@@ -102,19 +105,27 @@ def plan_row(group: Candidates, row: int, rank: int, scenario: Scenario) -> dict
 
 
 def interval(group: Candidates, row: int, scenario: Scenario) -> dict[str, Any]:
-    """Lower bound and, where systems of the family were measured, the range they span around the prediction.
-
-    Times to the first token have no range: measured ones come from load generators that start all clients at once.
-    """
+    """Lower bound of each time, and the range in which eight of ten measured systems lay around their predictions."""
     columns = group.columns
-    out: dict[str, Any] = {"tpot_s": {"lower_bound": float(columns["decode_lower_bound_s"][row])}}
-    if scenario.calibration == "none":
-        return out
-    known = efficiency(group.site.chip).residuals.get("tpot")
-    if known is not None:
-        value, bound = float(columns["tpot_s"][row]), float(columns["decode_lower_bound_s"][row])
-        out["tpot_s"] |= {"p10": max(known.p10 * value, bound), "p90": max(known.p90 * value, bound)}
+    bounds = {"tpot_s": float(columns["decode_lower_bound_s"][row]), "ttft_s": _least_prefill_s(group, row, scenario)}
+    out: dict[str, Any] = {}
+    for name, quantity in (("tpot_s", "tpot"), ("ttft_s", "ttft")):
+        value, bound = float(columns[name][row]), min(bounds[name], float(columns[name][row]))
+        out[name] = {"lower_bound": bound}
+        if scenario.calibration != "none":
+            kind = model_class(group.engine.model)
+            out[name] |= interval_of(value, group.site.chip, kind, quantity, low=bound)
     return out
+
+
+def _least_prefill_s(group: Candidates, row: int, scenario: Scenario) -> float:
+    """Datasheet's least time of one prompt alone."""
+    side = group.prefill or group
+    engine, load = side.engine, load_of(scenario)
+    tp, pp, dp, ep = (float(side.columns[name][row]) for name in ("tp", "pp", "dp", "ep"))
+    prompt = prefill_segment(1, load.new_tokens, load.cached_tokens)
+    limits = ideal_rates(engine.site.chip, engine.site.system)
+    return float(step_time(engine.model, [prompt], layout(tp, pp, dp, ep), engine.formats, limits).lower_bound_s)
 
 
 def frontier_rows(found: Sequence[Candidates]) -> list[dict[str, Any]]:

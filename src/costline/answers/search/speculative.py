@@ -12,7 +12,8 @@ import numpy as np
 
 from costline.answers.choices import weight_table
 from costline.answers.deployment_block import SpeculationBlock
-from costline.answers.search.columns import Engine, Load, room
+from costline.answers.search.columns import Engine, room
+from costline.answers.search.load import Load
 from costline.architecture.kv_cache import kv_bytes_per_sequence
 from costline.architecture.operations import Formats, Segment, decode_segment
 from costline.architecture.sharding import Layout, stage_share
