@@ -31,7 +31,7 @@ from costline.errors import InputError, UnknownIdError
 
 TOP = 20
 _OF_GROUP: Mapping[str, Callable[[Around], list[Effect]]] = {
-    "assumptions": assumptions, "prices": prices, "rates": rates, "options": options, "architecture": architecture,
+    "assumptions": assumptions, "prices": prices, "rates": rates, "architecture": architecture,
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def sensitivity(
     now = outcome(base.group, base.row)
     if not now["usd_per_mtok"]:
         raise InputError("price.accelerator_usd_per_hour=0 makes every answer free; give a price above 0")
-    effects = [effect for group in groups or GROUPS for effect in _OF_GROUP[group](base)]
+    effects = [effect for group in groups or GROUPS for effect in _effects(group, base, asked)]
     effects = [effect for effect in varied(effects, vary or {}) if effect.ends()]
     known = knees(base) if not groups or "rates" in groups else {}
     rows = ranked_rows([effect_row(base, now, effect, known.get(effect.name)) for effect in effects])
@@ -82,6 +82,10 @@ def sensitivity(
         summary=summary(now, rows, price_words(first["price_source"], paid, first["accelerator"])),
         sources=(*plan_sources(base.found, asked, base.model), *_assumed(rows)),
     )
+
+
+def _effects(group: str, base: Around, question: Scenario) -> list[Effect]:
+    return options(base, question) if group == "options" else _OF_GROUP[group](base)
 
 
 def _assumed(rows: Sequence[Mapping[str, Any]]) -> list[Used]:

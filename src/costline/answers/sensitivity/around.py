@@ -14,7 +14,7 @@ import numpy as np
 from costline.answers.choices import Price, check_context, options, the_model, the_rates
 from costline.answers.plan.what_helps import DEGREES, changed, targets_ms
 from costline.answers.scenario import Scenario
-from costline.answers.search import ranked, search
+from costline.answers.search import ranked, search, search_all
 from costline.answers.search.candidates import Candidates, evaluate, load_of, slo_masks
 from costline.answers.search.columns import Engine, room
 from costline.answers.search.reasons import excluded_by
@@ -29,6 +29,8 @@ from costline.money.unit_cost import usd_per_mtok
 
 WIDER, LEAST_SEARCHED = 4, 8
 """Largest replicas that a changed question looks at: so many times the plan's, and at least so many accelerators."""
+ALONE = {"disaggregated": False, "speculation": None}
+"""A deployment in which each replica does everything itself."""
 _TIMES = ("ttft_s", "ttft_p99_s", "tpot_s", "tpot_p99_s")
 _KEPT = (
     "accelerator", "accelerators", "replicas", "layout", "weights", "kv_cache", "batch", "running_batch",
@@ -41,6 +43,7 @@ class Around:
     """A question, all deployments that answer it, and the one that is looked at."""
 
     scenario: Scenario
+    """About replicas that prefill and decode without a draft; pools and drafts are options beside it."""
     model: Model
     found: Sequence[Candidates]
     group: Candidates
@@ -52,9 +55,10 @@ class Around:
         return plan_of(self.group, self.row).accelerators_per_replica
 
 
-def around(scenario: Scenario) -> Around:
+def around(question: Scenario) -> Around:
     """The cheapest plan and its alternatives; raises InfeasibleError if nothing meets the targets."""
-    model = the_model(scenario.model)
+    model = the_model(question.model)
+    scenario = changed(question, {"deployment": ALONE})
     _check_length(scenario, model)
     found = search(scenario, model)
     best = ranked(found)
@@ -126,7 +130,8 @@ def _searched(base: Around, what: WhatIf, asked: Scenario, model: Model) -> Sequ
         return [_with_targets(group, asked) for group in base.found]
     if asked == base.scenario and what.model is None:
         return base.found
-    return search(_narrow(asked, base), model)
+    find = search if asked.deployment.disaggregated is False and asked.deployment.speculation is None else search_all
+    return find(_narrow(asked, base), model)
 
 
 def _with_targets(group: Candidates, asked: Scenario) -> Candidates:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from costline.answers.plan.what_helps import RELAX
+from costline.answers.scenario import Scenario
 from costline.answers.search.rows import plan_of
 from costline.answers.sensitivity.around import Around
 from costline.answers.sensitivity.what_if import Effect, WhatIf, ranged
@@ -22,10 +23,11 @@ NO_PRICE = {"accelerator_usd_per_hour": None, "offer": None}
 """The reference offer of each accelerator."""
 
 
-def options(base: Around) -> list[Effect]:
-    """Effects of choices."""
+def options(base: Around, question: Scenario | None = None) -> list[Effect]:
+    """Effects of choices; with the question as it was asked, of pools and drafts too."""
     own = [*_weights(base), *_caches(base), *_degrees(base), _batch(base), _chunk(base)]
-    return [*own, *_pools(base), *_drafts(base), *_accelerators(base)]
+    beside = [] if question is None else [*_pools(question), *_drafts(question)]
+    return [*own, *beside, *_accelerators(base)]
 
 
 def _choice(name: str, label: str, now: str, *, other: str, blocks: dict[str, Any], note: str = "") -> Effect:
@@ -114,38 +116,31 @@ def _accelerators(base: Around) -> list[Effect]:
     return found
 
 
-def _pools(base: Around) -> list[Effect]:
-    """Prefill and decode apart, where the plan has them together, or the other way round."""
-    if base.scenario.deployment.disaggregated != "auto":
+def _pools(question: Scenario) -> list[Effect]:
+    """Prefill and decode on machines of their own, unless the question rules it out."""
+    fixed = question.deployment
+    if fixed.disaggregated is False or fixed.replicas != "auto":
         return []
-    names = {True: "separate pools", False: "together"}
-    apart = plan_of(base.group, base.row).disaggregated
-    block = {"deployment": {"disaggregated": not apart}}
-    what = WhatIf(value=names[not apart], words=names[not apart], blocks=block, held=False)
+    block = {"deployment": {"disaggregated": True, "kv_transfer": fixed.kv_transfer, "cp": fixed.cp}}
+    what = WhatIf(value="separate pools", words="separate pools", blocks=block, held=False)
     return [
-        Effect(name="disaggregated", group="options", label="prefill and decode", unit="", base=names[apart], high=what)
+        Effect(name="disaggregated", group="options", label="prefill and decode", unit="", base="together", high=what)
     ]
 
 
-def _drafts(base: Around) -> list[Effect]:
-    """How often a draft is right, and no draft at all."""
-    now = base.scenario.deployment.speculation
-    if now is None:
+def _drafts(question: Scenario) -> list[Effect]:
+    """The draft that the question allows, a little less and more often right."""
+    draft = question.deployment.speculation
+    if draft is None:
         return []
 
     def accepted(value: float) -> WhatIf:
-        block = {"deployment": {"speculation": {"acceptance": value}}}
-        return WhatIf(value=value, words=f"{value:.2f}", blocks=block, held=False)
+        given = {**draft.model_dump(), "acceptance": value}
+        words = f"{draft.draft}, {value:.2f} accepted"
+        return WhatIf(value=value, words=words, blocks={"deployment": {"speculation": given}}, held=False)
 
-    chance = Effect(
-        name="acceptance", group="options", label="acceptance of a drafted token", unit="", base=now.acceptance,
-        at=accepted,
-    )  # fmt: skip
-    none = WhatIf(value="none", words="none", blocks={"deployment": {"speculation": None}}, held=False)
-    return [
-        ranged(chance, max(now.acceptance - TENTH, 0.0), min(now.acceptance + TENTH, 1.0)),
-        Effect(name="speculation", group="options", label="draft", unit="", base=now.draft, high=none),
-    ]
+    chance = Effect(name="draft", group="options", label="drafted tokens", unit="accepted", base="none", at=accepted)
+    return [ranged(chance, max(draft.acceptance - TENTH, 0.0), min(draft.acceptance + TENTH, 1.0))]
 
 
 def _rivals(base: Around) -> list[str]:
