@@ -163,9 +163,8 @@ def little_check(trace: Trace, *, tolerance: float = 0.1) -> LittleCheck | None:
     rate = float(np.count_nonzero(middle) / (end - start))
     mean = float(np.mean(e2e[middle])) if np.any(middle) else 0.0
     counted = float(np.sum(np.clip(times + e2e, start, end) - np.clip(times, start, end)) / (end - start))
-    moments = np.concatenate([times, times + e2e])
-    order = np.argsort(moments, kind="stable")
-    peak = float(np.max(np.cumsum(np.where(order < times.size, 1.0, -1.0))))
+    order = np.argsort(np.concatenate([times + e2e, times]), kind="stable")  # an end makes room for who comes then
+    peak = float(np.max(np.cumsum(np.where(order < times.size, -1.0, 1.0))))
     implied = float(in_flight(rate, mean))
     found: list[str] = []
     if abs(implied - counted) > tolerance * max(counted, 1.0):
