@@ -68,6 +68,31 @@ def test_a_ring_is_bound_by_compute_or_by_its_links(compute: float, size: float,
     assert float(ring_prefill_s(compute, size, 1, 50e9)) == compute
 
 
+# The numbers of the TPU serving chapter, LLaMA 70B on 16 v5e
+
+
+def test_cap_4_8_prefill_replicas_for_each_decode_replica():
+    prefill_s = 2 * 70e9 * 8192 / (16 * 1.97e14 * 0.4)  # as the chapter: 40 % of the peak
+    ratios = prefill_per_decode(prefill_s, np.array([8.61e-3, 20.2e-3]), 512, np.array([32, 138]))
+    assert ratios.tolist() == pytest.approx([6.6, 12.1], abs=0.06)
+
+
+def test_cap_4_9_transfer_of_a_prompts_cache():
+    cache = 8192 * 163_840
+    links = {"sender_bytes_per_s": 50e9, "receiver_bytes_per_s": 50e9, "latency_s": 0.0}
+    assert cache == pytest.approx(1.34e9, rel=2e-3)
+    assert float(kv_transfer_time_s(cache, cache, **links)) == pytest.approx(26.8e-3, abs=5e-5)
+
+
+def test_cap_4_10_replicas_of_both_pools():
+    prefill_s = 2 * 70e9 * 8192 / (16 * 1.97e14 * 0.4)
+    assert float(pool_replicas(10_000, 512 * 11.88e-3, 64)) == 951
+    assert float(pool_replicas(10_000, prefill_s)) == pytest.approx(9_097, abs=2)
+    assert float(pool_replicas(10_000, 512 * 11.88e-3, 64)) * 16 == 15_216
+    headroom = pool_replicas(10_000, 512 * 11.88e-3, 64, 0.7)
+    assert float(headroom) == np.ceil(950.4 / 0.7)
+
+
 # Host memory
 
 
