@@ -27,6 +27,7 @@ def web(host: str, port: int, time_limit: float, workers: int | None) -> None:
     server = uvicorn.Server(config)
     config.load()
     listening = config.bind_socket()
+    listening.listen(config.backlog)  # who comes before all is ready waits a moment
     name, number = listening.getsockname()[:2]
     click.echo(f"costline web: http://{f'[{name}]' if ':' in name else name}:{number} (stop with Ctrl-C)")
     server.run(sockets=[listening])

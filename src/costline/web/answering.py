@@ -70,8 +70,9 @@ def as_json(reply: Reply, part: str = "data") -> Response:
 
 
 def fault(status: int, error: str) -> Response:
-    """What was wrong, in one line."""
-    return Response(json.dumps({"error": error}, ensure_ascii=False), status, media_type=JSON)
+    """What was wrong, in one line; without a bracket that anything could take for markup."""
+    text = json.dumps({"error": error}).replace("<", "\\u003c")
+    return Response(text, status, media_type=JSON)
 
 
 def as_events(request: Request, question: str, arguments: Mapping[str, Any], *, long: bool) -> StreamingResponse:

@@ -16,7 +16,6 @@ from costline.errors import CostlineError, InfeasibleError, UnknownIdError
 from costline.web import frames
 
 GRACE_S = 5
-_STATUS = ((InfeasibleError, 409), (UnknownIdError, 404), (CostlineError, 422))
 
 
 def main() -> None:
@@ -40,10 +39,9 @@ def _answer(output: BinaryIO, asked: dict[str, Any], show: Callable[..., dict[st
     try:
         _send(output, {"kind": "answer", "status": 200}, show(asked["question"], asked["arguments"]))
     except (CostlineError, MemoryError, RecursionError) as error:
-        status = next((code for kind, code in _STATUS if isinstance(error, kind)), 422)
         own = isinstance(error, CostlineError)
         words = str(error) if own else f"the question is too large ({type(error).__name__}); ask for less"
-        _send(output, {"kind": "answer", "status": status, "error": words})
+        _send(output, {"kind": "answer", "status": _status(error, asked["question"]), "error": words})
     except Exception as error:
         import traceback
 
@@ -53,6 +51,13 @@ def _answer(output: BinaryIO, asked: dict[str, Any], show: Callable[..., dict[st
         LISTENER.reset(token)
         if hasattr(signal, "alarm"):
             signal.alarm(0)
+
+
+def _status(error: Exception, question: str) -> int:
+    """The status of HTTP that says it best."""
+    if isinstance(error, InfeasibleError):
+        return 409
+    return 404 if isinstance(error, UnknownIdError) and question.startswith("catalog") else 422
 
 
 def _send(output: BinaryIO, head: dict[str, Any], parts: dict[str, bytes] | None = None) -> None:
