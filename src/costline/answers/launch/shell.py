@@ -43,7 +43,7 @@ def script(launch: Launch, server: Server, settings: str) -> str:
     ]
     loop = (
         f"devices=({' '.join(devices)})\n"
-        f'for index in $(seq 0 $((${{REPLICAS:-{here}}} - 1))); do\n'
+        f"for index in $(seq 0 $((${{REPLICAS:-{here}}} - 1))); do\n"
         f'  serve "${{devices[index]}}" $(({launch.engine.port} + index)) &\ndone\nwait\n'
     )
     return f"{_START}{heading(launch, [server], placing(server))}{_STRICT}\n{body}{loop}"

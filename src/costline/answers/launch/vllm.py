@@ -89,9 +89,10 @@ def _nodes(server: Server, *, head: bool) -> list[str]:
             f"dp={server.dp} does not share out over {server.nodes} nodes of vllm; take a dp that is a multiple of it"
         )
     local = server.dp // server.nodes
+    first = () if head else flag("--data-parallel-start-rank", f"$((NODE_RANK * {local}))")
     return [
         *flag("--data-parallel-size-local", local),
-        *flag("--data-parallel-start-rank", f"$((NODE_RANK * {local}))"),
+        *first,  # on the head it would mean that each node balances its own load
         *flag("--data-parallel-address", "$HEAD_ADDRESS"),
         *flag("--data-parallel-rpc-port", RPC_PORT),
         *without,
