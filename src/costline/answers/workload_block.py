@@ -51,6 +51,9 @@ class PrefixBlock(ScenarioBlock):
     distinct_prompts: int | None = Field(
         default=None, description="prompts repeat: one of so many, cached once it was asked", ge=1, le=MOST_REQUESTS
     )
+    order: Literal["in_turn", "random"] = Field(
+        default="in_turn", description="how distinct prompts repeat: one after another, as load generators do, or drawn"
+    )
 
 
 class Arrivals(ScenarioBlock):

@@ -23,6 +23,8 @@ class ServingOverheads:
     """Numbers fitted on whole runs of an engine; None where those of `steps.yml` hold."""
 
     engine: str
+    step_range: Residuals
+    """Measured over predicted step times of whole runs: p10, p50 and p90."""
     decode_attention_share: float
     """Time of decode attention in serving over that of the kernel's timings."""
     sampler_s: float
@@ -30,9 +32,13 @@ class ServingOverheads:
     padded_to: int
     """Captured graphs hold a multiple of so many tokens: a step is filled up to the next."""
     padded_up_to: int
-    """Largest captured graph in tokens."""
-    step_range: Residuals
-    """Measured over predicted step times of whole runs: p10, p50 and p90."""
+    """Largest captured graph in tokens; 0: none is captured."""
+    attention_item_share: float = 1.0
+    """Time of setting up a sequence and KV head in serving over that of the kernel's timings."""
+    launch_layer_s: float = 0.0
+    """Host time of one layer where no graph is captured: such a step lasts this long at least."""
+    launch_moe_layer_s: float = 0.0
+    """The same, of a layer of experts beyond."""
     floor_share: float | None = None
     pointwise_floor_s: float | None = None
     moe_layer_s: float | None = None
@@ -64,6 +70,9 @@ _BLOCK = Block(
         "sampler_ps": Field(Number(PICO), to="sampler_s"),
         "padded_to": Field(Number(whole=True, positive=True)),
         "padded_up_to": Field(Number(whole=True)),
+        "attention_item_share": Field(_RATIO, default=1.0),
+        "launch_layer_us": Field(_US, to="launch_layer_s", default=0.0),
+        "launch_moe_layer_us": Field(_US, to="launch_moe_layer_s", default=0.0),
         "step_range": Field(_RANGE),
         "floor_share": Field(_SHARE, default=None),
         "pointwise_floor_us": Field(_US, to="pointwise_floor_s", default=None),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 
 from costline.answers.workload_block import Arrivals, Lengths, WorkloadBlock
 from costline.errors import InputError
 from costline.serving.arrivals import Process
+from costline.serving.prefixes import repeated_prompts
 from costline.serving.requests import Requests
-from costline.serving.workload import Arriving, Sharing, Tenant, requests_of, requests_of_trace
+from costline.serving.workload import Arriving, Sharing, Tenant, lengths_of, requests_of, requests_of_trace
 
 USUAL_REQUESTS = 4000
 """Requests where the scenario does not say: p99 then has 40 values beyond it."""
@@ -69,9 +71,21 @@ def drawn_requests(work: WorkloadBlock, idle_clients: int, block_tokens: int) ->
     assert inputs is not None
     assert outputs is not None
     requests = requests_of(inputs, outputs, arriving, rng, sharing=sharing, tenants=tenants)
+    if prefix.distinct_prompts is not None and prefix.order == "in_turn" and not tenants:
+        requests = _in_turn(requests, inputs, int(shared), prefix.distinct_prompts, rng)
     if not len(requests):
         raise InputError("the workload sends no request in its time; raise its rate or duration_s")
     return Drawn(requests, stages, clients, tuple(one.name for one in work.tenants or ()), steady)
+
+
+def _in_turn(
+    requests: Requests, lengths: float | dict[str, float], shared: int, distinct: int, rng: Generator
+) -> Requests:
+    """The same requests with the distinct prompts one after another, over and over."""
+    known = np.maximum(lengths_of(lengths).draw(distinct, rng), shared + 1)
+    prompt = np.arange(len(requests)) % distinct
+    prefixes = repeated_prompts(known, prompt, shared_tokens=shared)
+    return replace(requests, input_tokens=known[prompt].astype(np.int64), prefixes=prefixes)
 
 
 def _arriving(work: WorkloadBlock, idle_clients: int) -> tuple[Arriving, bool]:

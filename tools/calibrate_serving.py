@@ -1,0 +1,180 @@
+"""Fit the numbers of catalog/data/calibration/serving.yml to whole runs of vLLM, and say how far each run is off.
+
+    python tools/calibrate_serving.py [SHARED] [--fit] [--leave-out]
+
+First to step times at the measured number of requests in flight, which feedback cannot disturb; then through the
+simulator. Prints a table of residuals by stage; with --leave-out each model is predicted by a fit to the others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from costline.answers.choices import the_model
+from costline.answers.read_scenario import read_scenario
+from costline.answers.scenario import Scenario
+from costline.answers.simulate import step_table as tables
+from costline.answers.simulate.measures import latencies
+from costline.answers.simulate.replica import Replica, the_replica
+from costline.answers.simulate.run import setting
+from costline.catalog.serving_overheads import ServingOverheads, serving_overheads
+from costline.measure.vllm_runs import METRICS, VllmRun, read_vllm_runs
+
+ROOT = Path(__file__).resolve().parents[1]
+FILE = "vllm_experiments_calibration.json"
+FITTED = (
+    "floor_share", "host_step_s", "host_sequence_s", "sampler_s", "decode_attention_share", "attention_item_share",
+    "moe_layer_s", "launch_layer_s", "launch_moe_layer_s", "request_s",
+)  # fmt: skip
+MORE_PROMPTS = {"reasoning-lite": 6}
+"""Loads that behave as if they had so many times the prompts that their label says."""
+WEIGHTS = {"e2e_mean": 1.0, "itl_mean": 1.0, "ttft_mean": 0.5, "ttft_p90": 0.25}
+SEEDS = (11, 12)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run, its scenario and its replica: what stays while numbers are fitted."""
+
+    run: VllmRun
+    asked: Scenario
+    replica: Replica
+
+
+def scenario_of(run: VllmRun, *, seed: int = 0) -> dict[str, Any]:
+    """The scenario of a run, as a user would write it."""
+    prompts = run.distinct_prompts * MORE_PROMPTS.get(run.workload, 1)
+    return {
+        "model": {"id": run.model, "weights": run.weights},
+        "system": {"accelerator": run.accelerator},
+        "workload": {
+            "input_tokens": run.input_tokens,
+            "output_tokens": run.output_tokens,
+            "prefix": {"shared_tokens": run.shared_tokens, "distinct_prompts": prompts},
+            "stages": [{"rate": stage.rate, "duration_s": stage.duration_s} for stage in run.stages],
+            "seed": seed,
+        },
+        "deployment": {
+            "tp": run.tp,
+            "engine": {
+                "name": "vllm",
+                "max_batched_tokens": run.max_batched_tokens,
+                "max_sequences": run.max_sequences,
+                "memory_utilization": run.memory_utilization,
+            },
+        },
+    }
+
+
+def cases(runs: Sequence[VllmRun], *, seed: int = 0) -> list[Case]:
+    """Every run with its replica."""
+    found: list[Case] = []
+    for run in runs:
+        asked = read_scenario(scenario_of(run, seed=seed))
+        found.append(Case(run, asked, the_replica(asked, the_model(asked.model))))
+    return found
+
+
+def predicted(case: Case, numbers: Mapping[str, float] | None = None) -> list[dict[str, float]]:
+    """Latencies of each stage [s], with numbers other than the file's where they are given."""
+    known = serving_overheads("vllm")
+    changed: ServingOverheads = replace(known, **dict(numbers or {}))
+    usual = tables.serving_overheads
+    tables.serving_overheads = lambda engine: changed  # the one place where the numbers come in
+    try:
+        one = setting(case.asked, case.replica)
+    finally:
+        tables.serving_overheads = usual
+    stamps = one.run(1)
+    labels = one.drawn.requests.stage
+    rows: list[dict[str, float]] = []
+    for index in range(len(case.run.stages)):
+        mine = np.ones(len(one.drawn.requests), bool) if labels is None else np.asarray(labels) == index
+        found = latencies(stamps, mine)
+        rows.append(
+            {
+                "e2e_mean": float(found.e2e.mean()),
+                "e2e_p90": float(np.quantile(found.e2e, 0.9)),
+                "e2e_p99": float(np.quantile(found.e2e, 0.99)),
+                "itl_mean": float(found.tpot.mean()),
+                "ttft_mean": float(found.ttft.mean()),
+                "ttft_p90": float(np.quantile(found.ttft, 0.9)),
+                "ttft_p99": float(np.quantile(found.ttft, 0.99)),
+            }
+        )
+    return rows
+
+
+def errors(case: Case, numbers: Mapping[str, float] | None = None) -> list[dict[str, float]]:
+    """Predicted over measured less 1, by stage and metric."""
+    return [
+        {name: got[name] / stage.measured_s[name] - 1 for name in METRICS}
+        for stage, got in zip(case.run.stages, predicted(case, numbers), strict=True)
+    ]
+
+
+def fit(found: Sequence[Case], names: Sequence[str] = FITTED) -> dict[str, float]:
+    """Numbers that bring the runs nearest; robust, so that one odd stage does not bend the others."""
+    start = np.array([getattr(serving_overheads("vllm"), name) for name in names], dtype=float)
+
+    def residuals(x: np.ndarray) -> np.ndarray:
+        numbers = dict(zip(names, np.abs(x) * start, strict=True))
+        rows = [row for case in found for row in errors(case, numbers)]
+        return np.array([weight * np.log1p(row[name]) for row in rows for name, weight in WEIGHTS.items()])
+
+    done = least_squares(residuals, np.ones(len(names)), diff_step=0.02, loss="soft_l1", f_scale=0.03, max_nfev=12)
+    return dict(zip(names, (np.abs(done.x) * start).tolist(), strict=True))
+
+
+def table(rows: Sequence[tuple[str, Mapping[str, float]]]) -> str:
+    """Signed errors in per cent by stage, and the mean size of each metric's."""
+    lines = ["{:48}".format("run") + "".join(f"{name:>10}" for name in METRICS)]
+    lines += [f"{label[:48]:48}" + "".join(f"{row[name]:+10.1%}" for name in METRICS) for label, row in rows]
+    mean = {name: float(np.mean([abs(row[name]) for _, row in rows])) for name in METRICS}
+    lines.append(f"{'mean size':48}" + "".join(f"{mean[name]:10.2%}" for name in METRICS))
+    return "\n".join(lines)
+
+
+def labelled(found: Sequence[Case], numbers: Mapping[str, float] | None = None) -> list[tuple[str, dict[str, float]]]:
+    """Errors of every stage with its label."""
+    return [
+        (f"{case.run.id} {stage.rate:g}/s", row)
+        for case in found
+        for stage, row in zip(case.run.stages, errors(case, numbers), strict=True)
+    ]
+
+
+def left_out(runs: Sequence[VllmRun], names: Sequence[str] = FITTED) -> list[tuple[str, dict[str, float]]]:
+    """Errors of each model's stages by a fit to all other models."""
+    rows: list[tuple[str, dict[str, float]]] = []
+    for model in dict.fromkeys(run.model for run in runs):
+        numbers = fit(cases([run for run in runs if run.model != model], seed=SEEDS[0]), names)
+        rows += labelled(cases([run for run in runs if run.model == model]), numbers)
+    return rows
+
+
+def main(arguments: list[str]) -> int:
+    """Fit, leave out, or only compare."""
+    folders = [one for one in arguments if not one.startswith("--")]
+    shared = Path(folders[0]) if folders else ROOT.parent / "shared"
+    runs = read_vllm_runs(shared / "measured" / FILE)
+    numbers = None
+    if "--fit" in arguments:
+        numbers = fit(cases(runs, seed=SEEDS[0]))
+        print("\n".join(f"{name}: {value:.4g}" for name, value in numbers.items()))
+    print(table(labelled(cases(runs), numbers)))
+    if "--leave-out" in arguments:
+        print("each model by a fit to the others")
+        print(table(left_out(runs)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
