@@ -19,15 +19,15 @@ def pollaczek_khinchine_wait_s(requests_per_s: Numeric, service_s: Numeric, serv
     """Mean wait in M/G/1 from the first two moments of service times.
 
     Equation
-        W = lambda E[S²] / (2 (1 - lambda E[S]))
+        W = lambda s_2 / (2 (1 - lambda s_1))
 
     Parameters
         requests_per_s  lambda  [request/s]  array  >= 0
-        service_s       E[S]    [s]          array  mean service time
-        service_s2      E[S²]   [s^2]        array  mean of its square
+        service_s       s_1     [s]          array  mean service time
+        service_s2      s_2     [s^2]        array  mean of its square
 
     Returns
-        W  [s]  array; inf where lambda E[S] >= 1
+        W  [s]  array; inf where lambda s_1 >= 1
 
     Holds when  arrivals are Poisson, served one at a time in any order that does not look at length.
     Source      [pollaczek-1930]
@@ -45,8 +45,8 @@ def capped_lognormal_moment(mean: Numeric, sigma: Numeric, cap: Numeric, order: 
     """Mean power of log-normal lengths that are cut at a cap.
 
     Equation
-        E[min(L, n)^k] = e^(k mu + k² sigma² / 2) Phi((ln n - mu) / sigma - k sigma) + n^k Phi((mu - ln n) / sigma)
-        mu = ln m - sigma² / 2
+        M = e^(k mu + k² sigma² / 2) Phi(z - k sigma) + n^k Phi(-z),  the mean of min(L, n)^k
+        z = (ln n - mu) / sigma,  mu = ln m - sigma² / 2
 
     Parameters
         mean   m      [token]  array  > 0, without the cap
@@ -55,7 +55,7 @@ def capped_lognormal_moment(mean: Numeric, sigma: Numeric, cap: Numeric, order: 
         order  k      [1]      array  power
 
     Returns
-        E[min(L, n)^k]  [1]  array, tokens to the power k
+        M  [1]  array, tokens to the power k
 
     Holds when  lengths are log-normal; for sigma = 0 all are min(m, n).
     Source      [derived] partial moments of the log-normal distribution
@@ -132,7 +132,7 @@ def capped_wait_s(
     """Mean wait where each request takes a time for its prompt and a time for each token of its answer.
 
     Equation
-        S = f + s min(L, n),  W = lambda E[S²] / (2 (1 - lambda E[S]))
+        S = f + s min(L, n),  W of its moments as `pollaczek_khinchine_wait_s`
 
     Parameters
         requests_per_s  lambda  [request/s]  array  >= 0

@@ -6,6 +6,7 @@ Values are taken as columns and checked as such; only a column with a fault is l
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -119,7 +120,7 @@ def numbers(path: str, column: str, values: Sequence[Any], first_row: int) -> Ar
     for row, value in enumerate(values, start=first_row):
         if value is None:
             raise fault(path, row, f"{column} is missing; give a number")
-        if type(value) not in (int, float) or abs(value) > 2.0**1000:
+        if type(value) not in (int, float) or abs(value) > sys.float_info.max:
             raise fault(path, row, f"{column}={value!r:.40} must be a number; correct it")
     return as_array(values)
 
