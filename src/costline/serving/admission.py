@@ -143,5 +143,8 @@ def admit(me: Row, engine: Row, run: Row, budget: int, is_gated: bool) -> None:
                 row.admitted_s = me.clock_s
             me.root = without_root(requests_of(run), me.root, engine.order)
             me.waiting -= 1
+        elif me.cached_blocks > 0 and me.decoding + me.reading == 0:
+            # A group's longer start would be held beside the prompt; without it every request fits.
+            evict(me, cache_of(run, me.number), 0)
         elif not gives_place(me, engine, run):
             break

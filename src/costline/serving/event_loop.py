@@ -93,6 +93,8 @@ def happen(run: Row, number: int, time_s: float) -> None:
 @compiled
 def drain(run: Row) -> bool:
     """Nobody comes any more: batches that wait to be full start as they are; whether there is any."""
+    if run.is_draining:
+        return False
     run.is_draining = 1
     found = False
     for number in range(len(replicas_of(run))):
