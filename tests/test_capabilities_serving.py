@@ -171,7 +171,7 @@ def test_cap_5_10_bursts_by_their_dispersion():
 
 def test_cap_5_11_a_hit_rate_of_70_percent_leaves_30_of_the_prefill():
     arriving = Arriving(request_rate=1.0, count=20_000)
-    found = requests_of(1000, 10, arriving, np.random.default_rng(0), sharing=Sharing(shared_tokens=700))
+    found = requests_of(1000, 10, arriving, np.random.default_rng(0), sharing=Sharing(700, block_tokens=1))
     assert found.prefixes is not None
     cached = float(np.sum(prefix_reuse(found.prefixes).cached_tokens)) / float(np.sum(found.input_tokens))
     assert cached == pytest.approx(0.7, abs=1e-4)  # all but the first

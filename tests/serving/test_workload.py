@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from costline.errors import DomainError, InputError
+from costline.serving.fleet import Engine, replicas
 from costline.serving.lengths import fixed, lognormal, normal
 from costline.serving.prefixes import block_prefixes, chosen_prefixes, prefix_reuse, repeated_prompts
 from costline.serving.requests import Requests
 from costline.serving.sessions import SessionShape, said_before, session_requests
+from costline.serving.simulate import simulate
+from costline.serving.step_table import affine_table
 from costline.serving.traces import read_trace
 from costline.serving.traces.trace import Trace
 from costline.serving.workload import Arriving, Sharing, Tenant, lengths_of, requests_of, requests_of_trace, times_of
@@ -91,7 +94,7 @@ def test_tenants_have_their_share_and_lengths():
 
 def test_a_common_start_is_one_item():
     found = requests_of(500, 10, Arriving(request_rate=1, count=3), rng(), sharing=Sharing(100, 40))
-    assert [items(found, place) for place in range(3)] == [[(0, 100)]] * 3
+    assert [items(found, place) for place in range(3)] == [[(0, 96)]] * 3  # six blocks of 16 tokens
     longer = requests_of(50, 10, Arriving(request_rate=1, count=3), rng(), sharing=Sharing(cached_tokens=80))
     assert np.asarray(longer.input_tokens).tolist() == [81] * 3
 
@@ -103,10 +106,10 @@ def test_prompts_come_again_with_their_length():
     assert len(prompts) == 45
     for place in range(200):
         (start, shared), (prompt, rest) = items(found, place)
-        assert (start, shared, shared + rest) == (0, 100, prompts[prompt])
+        assert (start, shared, shared + rest) == (0, 96, prompts[prompt])
     assert found.prefixes is not None
     reuse = prefix_reuse(found.prefixes)
-    cold = sum(prompts.values()) - 44 * 100
+    cold = sum(prompts.values()) - 44 * 96
     assert float(np.sum(reuse.cached_tokens)) == np.sum(found.input_tokens) - cold
     assert (reuse.distinct_items, reuse.items) == (46, 10_000)
 
@@ -130,6 +133,18 @@ def test_reuse_stops_at_the_first_new_block():
     some = chosen_prefixes(prefixes, np.array([2, 0]))
     assert np.asarray(some.start).tolist() == [0, 3, 6]
     assert np.asarray(some.tokens).tolist() == [512, 512, 512, 512, 512, 76]
+
+
+def test_a_simulated_cache_finds_what_a_cache_that_never_forgets_would():
+    table = affine_table(step_s=0.005, token_s=1e-5, sequence_s=1e-5)
+    sharing = Sharing(shared_tokens=100, distinct_prompts=5)
+    found = requests_of({"mean": 600, "p95": 900}, 20, Arriving(request_rate=0.5, count=200), rng(), sharing=sharing)
+    assert found.prefixes is not None
+    reuse = prefix_reuse(found.prefixes)
+    served = simulate(found, replicas(table, Engine(block_tokens=16)))
+    # whole blocks only, and the last token is always computed
+    assert np.all(served.cached_tokens <= reuse.cached_tokens)
+    assert np.all(served.cached_tokens > reuse.cached_tokens - 2 * 16)
 
 
 def test_prompts_shorter_than_their_start_are_refused():

@@ -18,7 +18,7 @@ from costline.serving.requests import Integers, Prefixes
 def repeated_prompts(prompt_tokens: Array, prompt: Integers, *, shared_tokens: int = 0) -> Prefixes:
     """Requests that send one of a few prompts, known by their lengths, all with a common start.
 
-    Items: the start, then the rest of the prompt.
+    Items: the start, then the rest of the prompt. A cache of blocks finds the rest only after a start of whole blocks.
     """
     if not shared_tokens >= 0 or (prompt_tokens.size and np.min(prompt_tokens) <= shared_tokens):
         raise DomainError(f"shared_tokens={shared_tokens} must be >= 0 and less than every prompt; lower it")

@@ -58,6 +58,13 @@ class Sharing:
     cached_tokens: float = 0.0
     """Start that is in the cache from the second request on; the longer of the two counts."""
     distinct_prompts: int | None = None
+    block_tokens: int = 16
+    """Of the cache: of the start only whole blocks are shared, what is left belongs to the prompt that follows."""
+
+    @property
+    def start_tokens(self) -> int:
+        """The start in whole blocks."""
+        return int(max(self.shared_tokens, self.cached_tokens) // self.block_tokens) * self.block_tokens
 
 
 _ALONE = Sharing()
@@ -83,7 +90,7 @@ def requests_of(
     inputs = [lengths_of(one.input_tokens if one.input_tokens is not None else input_tokens) for one in groups]
     outputs = [lengths_of(one.output_tokens if one.output_tokens is not None else output_tokens) for one in groups]
     answers = _by_tenant(outputs, tenant, rng)
-    shared = int(max(sharing.shared_tokens, sharing.cached_tokens))
+    shared = sharing.start_tokens
     if sharing.distinct_prompts is None:
         prompts = np.maximum(_by_tenant(inputs, tenant, rng), shared + 1)
         group = np.zeros(count, np.int64)
