@@ -57,7 +57,7 @@ def test_several_files_are_printed_with_their_names(run_cli: Callable[..., Any],
         (["--engine", "vlm"], "unknown engine 'vlm'; nearest: vllm"),
         (["--target", "helm"], "unknown target 'helm'; nearest: shell"),
         (["--rank", "0"], "rank=0 must be at least 1"),
-        (["--rank", "x"], "'x' is not a valid integer"),
+        (["--rank", "x"], "--rank='x' must be a whole number"),
         (["--out", "/dev/null/launch"], "--out /dev/null/launch cannot be written"),
     ],
 )

@@ -127,6 +127,7 @@ TARIFF = Block({
 
 ENGINE = Block({
     "engine": _text("name", ("vllm", "sglang", "tensorrt-llm")),
+    "aliases": _ALIASES,
     "version": _text("versions whose logs were read"),
     "memory_fraction": Field(Number(positive=True, maximum=1.0), about="share of the memory it may use"),
     "reserve_single_gib": Field(

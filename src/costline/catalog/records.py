@@ -368,6 +368,7 @@ class EngineMemory:
     notes: str
     fraction_of: FractionOf = "memory"
     """Whether the share is of the device's memory, or of what weights and the reserve leave free."""
+    aliases: tuple[str, ...] = ()
     provenance: Mapping[str, Provenance] = field(default_factory=dict[str, Provenance])
 
 

@@ -198,6 +198,11 @@ def test_the_engine_of_the_scenario_is_the_default():
     assert "--gpu-memory-utilization 0.9" in launch_command(row(), asked, "vllm")  # a share of another kind
 
 
+@pytest.mark.parametrize("name", ["trtllm", "TensorRT-LLM", "trt-llm"])
+def test_engines_have_other_names(name: str):
+    assert launch_command(row(), scenario(), name).startswith("trtllm-serve ")
+
+
 def test_two_pools_are_two_commands():
     lines = launch_command(pools(), scenario()).splitlines()
     assert ["kv_producer" in line for line in lines] == [True, False]
@@ -254,6 +259,9 @@ def test_an_engine_that_nobody_knows_is_named():
 
 def test_a_plan_in_words_ends_with_the_command():
     assert start_lines(row(), scenario())[0].startswith("Start one replica: vllm serve meta-llama/Llama-3.1-70B ")
+    assert [line.split(":")[0] for line in start_lines(pools(), scenario())] == [
+        "Start one prefill replica", "Start one decode replica",
+    ]  # fmt: skip
     assert start_lines(row(accelerator="tpu-v5e"), scenario())[0].startswith("Start: not said (engine=vllm")
 
 

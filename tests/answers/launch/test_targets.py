@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from costline.answers.launch import launch_files
+from costline.answers.launch import all_launch_files, launch_files
 from costline.answers.launch.kubernetes import manifests
 from costline.answers.launch.servers import read_launch
 from costline.answers.launch.texts import resource_name
@@ -241,11 +241,11 @@ def test_settings_stand_beside_the_script(tmp_path: Path):
 
 
 def test_llm_d_has_a_part_for_each_pool():
-    values = yaml.safe_load(files("two pools", "vllm", "llm-d")["values.yaml"])
+    values = yaml.safe_load(files("two pools", "vllm", "llm-d")["llm-d-values.yaml"])
     assert (values["prefill"]["replicas"], values["decode"]["replicas"]) == (3, 2)
     assert values["decode"]["parallelism"] == {"tensor": 8, "data": 1, "dataLocal": 1, "workers": 1}
     assert values["modelArtifacts"]["size"] == "133Gi"  # 70.55e9 parameters of two bytes are 131.4 GiB
-    alone = yaml.safe_load(files("one", "vllm", "llm-d")["values.yaml"])
+    alone = yaml.safe_load(files("one", "vllm", "llm-d")["llm-d-values.yaml"])
     assert (alone["prefill"], alone["routing"]["proxy"]["enabled"]) == ({"create": False, "replicas": 0}, False)
 
 
@@ -269,6 +269,22 @@ def test_pools_of_two_makers():
     assert "different makers" in launch_files(mixed, scenario(), "sglang", "kubernetes")["kubernetes.yaml"]
     with pytest.raises(InputError, match="do not share one llm-d chart"):
         launch_files(mixed, scenario(), "sglang", "llm-d")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", CASES)
+def test_all_targets_at_once(case: str, engine: str):
+    together: dict[str, str] = {}
+    for target in TARGETS:
+        if (case, engine, target) in exports():
+            texts = files(case, engine, target)
+            assert all(together.get(name, text) == text for name, text in texts.items())
+            together |= texts
+    if together:
+        assert all_launch_files(*CASES[case], engine) == together
+    else:
+        with pytest.raises(InputError):
+            all_launch_files(*CASES[case], engine)
 
 
 def test_a_target_that_nobody_knows():

@@ -13,7 +13,7 @@ from costline.answers.launch.commands import server_command
 from costline.answers.launch.servers import Launch, read_launch
 from costline.answers.launch.words import one_line
 from costline.answers.scenario import Scenario
-from costline.errors import CostlineError, UnknownIdError
+from costline.errors import CostlineError, InputError, UnknownIdError
 
 TARGETS: dict[str, Callable[[Launch], dict[str, str]]] = {
     "shell": shell.files,
@@ -42,10 +42,24 @@ def launch_files(
     return TARGETS[target](read_launch(row, scenario, engine))
 
 
+def all_launch_files(row: Mapping[str, Any], scenario: Scenario, engine: str | None = None) -> dict[str, str]:
+    """Launch files of a plan's row for every target that can have it, by name. Raises InputError if none can."""
+    launch = read_launch(row, scenario, engine)
+    texts = shell.files(launch)
+    for files in TARGETS.values():
+        try:
+            texts |= files(launch)
+        except InputError:  # a target that this engine or layout does not have
+            continue
+    return texts
+
+
 def start_lines(row: Mapping[str, Any], scenario: Scenario) -> list[str]:
     """The last lines of a plan in words: how to start one replica, or why it cannot be said."""
     try:
-        commands = launch_command(row, scenario).splitlines()
+        launch = read_launch(row, scenario)
+        port = str(launch.engine.port)
+        commands = {one.role: one_line(server_command(launch, one, port)) for one in launch.servers}
     except CostlineError as error:
         return [f"Start: not said ({error})."]
-    return [f"Start one replica: {command}" for command in commands]
+    return [f"Start one {'' if role == 'serve' else f'{role} '}replica: {line}" for role, line in commands.items()]

@@ -30,7 +30,7 @@ def files(launch: Launch) -> dict[str, str]:
     if len({one.vendor for one in launch.servers}) > 1:
         raise InputError("pools of different makers do not share one llm-d chart; export them with --target kubernetes")
     usage = "Values of the chart llm-d-modelservice; for gated models name a Secret with HF_TOKEN in authSecretName."
-    return {"values.yaml": heading(launch, launch.servers, usage) + yaml_text(values(launch))}
+    return {"llm-d-values.yaml": heading(launch, launch.servers, usage) + yaml_text(values(launch))}
 
 
 def values(launch: Launch) -> dict[str, Any]:

@@ -109,14 +109,12 @@ class Launch:
 def read_launch(row: Mapping[str, Any], scenario: Scenario, engine: str | None = None) -> Launch:
     """The row of a plan under an engine; the scenario's own if none is named. Raises InputError."""
     plan, block = read_row(row), scenario.deployment.engine
-    name = block.name if engine is None else engine
-    facts = engine_facts().get(name)
+    known = find.engine(block.name if engine is None else engine)
+    facts = engine_facts().get(known.id)
     if facts is None:
-        raise UnknownIdError("engine", name, engine_facts())
+        raise UnknownIdError("engine with flags", known.id, engine_facts())
     model = the_model(scenario.model)
-    known = find.engine(facts.id)
-    same = find.engine(block.name).id == facts.id
-    given = block.memory_utilization if same else None
+    given = block.memory_utilization if find.engine(block.name).id == facts.id else None
     servers = tuple(_server(role, pool, facts) for role, pool in plan.pools.items())
     for server in servers:
         _check_formats(plan, server, facts)
