@@ -181,6 +181,21 @@ def test_more_sequences_than_fit_are_flagged():
     assert not check_of(data, "batch fits")["holds"]
 
 
+def test_keys_stay():
+    data = ask(workload={"concurrency": 64}, measured={"output_tokens_per_s": 2000, "tpot_ms": 30})
+    rows = {
+        "quantities": {"name", "measured", "limit", "expected", "p10", "p90", "measured_over_expected", "words"},
+        "gaps": {"name", "share", "seconds_per_request", "usd_per_mtok"},
+        "checks": {"name", "holds", "given", "follows", "words"},
+        "helps": {"change", "usd_per_mtok", "saving", "usd_per_month", "needs_load", "detail"},
+    }
+    for block, keys in rows.items():
+        assert all(keys <= set(row) for row in data[block]), block
+        assert data[block]
+    assert set(data["verdict"]) == {"word", "words"}
+    assert {"mfu", "mbu", "decode_mfu", "decode_mbu"} == set(data["reached"])
+
+
 # The question
 
 

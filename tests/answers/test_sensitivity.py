@@ -65,6 +65,16 @@ def test_rows_are_ranked_by_swing_and_say_why(which: str):
     assert all(row["words"] for row in rows)
 
 
+def test_keys_stay():
+    ends = {f"{name}_{end}" for name in ("usd_per_mtok", "usd_per_mtok_change", "tpot_s", "ttft_s", "batch", "plan")
+            for end in ("low", "high")}  # fmt: skip
+    own = {"name", "group", "label", "unit", "base", "low", "high", "fixed", "replanned", "swing", "knee", "words"}
+    for row in answered("offline").data["effects"]:
+        assert own <= set(row)
+        assert ends <= set(row["fixed"])
+        assert ends <= set(row["replanned"])
+
+
 @pytest.mark.parametrize("which", ["rate", "offline", "experts"])
 def test_changes_follow_from_values(which: str):
     base = answered(which).data["base"]

@@ -36,6 +36,19 @@ def audit(
 
     `scenario` is a plan's document with a block `measured`; keyword blocks win over it. Raises InputError for a bad
     question and InfeasibleError if the deployment cannot hold one sequence.
+
+    Keys of the data that stay:
+        deployment    what runs: `accelerator, accelerators, replicas, tp, pp, ep, dp, batch, weights, kv_cache, layout`
+        quantities[]  `name` (tokens_per_s, tpot_s, ttft_s), `measured, limit, expected, p10, p90,
+                      measured_over_expected, share_of_limit, words`
+        speed         `measured_over_expected` with what is usual, `p10, p90`
+        used_share    output over what every place taken would make
+        reached       `mfu, mbu` of all work, `decode_mfu, decode_mbu` of a decode step
+        cost          `usd_per_hour, usd_per_mtok, usd_per_mtok_expected, usd_per_mtok_at_capacity`
+        gaps[]        `name, share, seconds_per_request, usd_per_mtok`; shares add up to one
+        checks[]      `name, holds, given, follows, words`
+        verdict       `word` (good, fast, slow, underused, contradictory, impossible) and `words`
+        helps[]       `change, usd_per_mtok, saving, usd_per_month, needs_load, detail`, the most helpful first
     """
     asked, assumed = read_audit(scenario, **blocks)
     now = situation(asked)

@@ -13,6 +13,7 @@ from typing import Any
 from costline.answers.answer import Answer, Used
 from costline.answers.plan.view import title_of
 from costline.answers.price_words import price_words
+from costline.answers.progress import tell
 from costline.answers.read_scenario import read_scenario
 from costline.answers.scenario import Scenario
 from costline.answers.search.rows import plan_row
@@ -48,6 +49,15 @@ def sensitivity(
     `groups` keeps only some of assumptions, prices, rates, options and architecture; `vary` gives numbers a range of
     your own, such as `{"experts": (64, 256)}`. Raises InputError for a bad question and InfeasibleError if nothing
     meets the targets to begin with.
+
+    Keys of the data that stay:
+        base              the plan, as `plan` has it, with `usd_per_mtok_at_capacity`
+        effects[]         widest swing first: `name, group, label, unit, base, low, high, low_words, high_words, note,
+                          words, swing, fixed_swing, no_plan[], knee{share, factor, words}, fixed{…}, replanned{…}`
+        fixed, replanned  at both ends X in low, high: `usd_per_mtok_X, usd_per_mtok_change_X,
+                          usd_per_mtok_at_capacity_X, tpot_s_X, ttft_s_X` (each with its `_change_X`), `batch_X,
+                          missed_X, reason_X, plan_X`; null where there is no such end or no plan
+        swing             width of the range of costs chosen anew, over the plan's cost
     """
     source = scenario.model_dump() if isinstance(scenario, Scenario) else scenario
     asked = read_scenario(source, **blocks)
@@ -63,7 +73,11 @@ def sensitivity(
     effects = [effect for group in groups or GROUPS for effect in _effects(group, base, asked)]
     effects = [effect for effect in varied(effects, vary or {}) if effect.ends()]
     known = knees(base) if not groups or "rates" in groups else {}
-    rows = ranked_rows([effect_row(base, now, effect, known.get(effect.name)) for effect in effects])
+    rows: list[dict[str, Any]] = []
+    for place, effect in enumerate(effects, start=1):
+        tell(f"moving {effect.label} ({place} of {len(effects)})")
+        rows.append(effect_row(base, now, effect, known.get(effect.name)))
+    rows = ranked_rows(rows)
     title = title_of(asked, base.model)
     first = plan_row(base.group, base.row, 1, asked)
     paid = first["price_usd_per_accelerator_hour"]
