@@ -37,6 +37,8 @@ class Answer:
     summary: str = ""
     """The answer in words, a few lines."""
     sources: tuple[Used, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Further files of the answer, by name."""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON's own types."""
@@ -63,7 +65,7 @@ class Answer:
     def _texts(self) -> dict[str, str]:
         from costline.figures import html, svg
 
-        texts = {"result.json": json_text(self.data)}
+        texts = {"result.json": json_text(self.data), **self.files}
         for index, table in enumerate(self.tables):
             texts["table.csv" if index == 0 else f"table-{index + 1}.csv"] = csv_text(table)
         for key, rows in self.data.items():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from costline import __version__
-from costline.cli import audit, mistakes, sensitivity
+from costline.cli import audit, mistakes, sensitivity, simulate
 from costline.cli.export import export
 from costline.cli.serving_flags import closed_loop_options
 from costline.cli.web import web
@@ -353,6 +353,7 @@ def bill(scenario: str, as_json: bool, folder: str | None, sources: bool) -> Non
 
 audit.register(cli, _shared, _show, _patience)
 sensitivity.register(cli, _shared, _show, _patience)
+simulate.register(cli, _shared, _show, _patience)
 
 
 cli.add_command(web)

@@ -6,6 +6,7 @@ Composes the step table, the load and the simulator; every number comes from the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +16,47 @@ from costline.answers.read_document import read_document
 from costline.answers.read_scenario import validate
 from costline.answers.scenario import Scenario
 from costline.answers.simulate.capacity import meets_slo, smallest_fleet, targets
+from costline.answers.simulate.charts import charts, run_charts
 from costline.answers.simulate.interval import interval, saturation
+from costline.answers.simulate.knee import LoadCurve
 from costline.answers.simulate.replica import Replica, the_replica
 from costline.answers.simulate.run import Setting, curve_of, measured, setting
+from costline.answers.simulate.step_events import events_text
 from costline.answers.simulate.sweep import combinations
+from costline.answers.simulate.view import chosen_words, run_table, summary, tables
 from costline.serving.timestamps import Timestamps
 
 
 def simulate(
     scenario: Scenario | str | Path | Mapping[str, Any] | None = None,
     *,
-    trace: bool = False,
+    steps: bool = False,
+    figures: bool = True,
     **blocks: Any,
 ) -> Answer:
     """What users of a deployment would see: TTFT, TPOT, E2E and more, by stage, tenant and replica.
 
     `scenario` is a file, a mapping or a `Scenario`; keyword blocks (`model={...}, workload={...}`) win over it. A list
-    where one value is meant (`replicas: [2, 4, 6]`) makes a table of runs. `trace` keeps the steps for a timeline in
-    Perfetto. Raises InputError for a bad question and InfeasibleError where nothing fits.
+    where one value is meant (`replicas: [2, 4, 6]`) makes a table of runs. `steps` keeps the steps as
+    `steps.json`, a timeline for Perfetto. Raises InputError for a bad question and InfeasibleError where nothing fits.
     """
     source = scenario.model_dump(exclude_unset=True) if isinstance(scenario, Scenario) else scenario
     runs = [(varied, validate(document)) for varied, document in combinations(read_document(source, blocks))]
-    found = [_one(asked, traced=trace and len(runs) == 1) for _, asked in runs]
+    found = [_one(asked, traced=steps and len(runs) == 1) for _, asked in runs]
     if len(runs) == 1:
-        return _single(runs[0][1], found[0])
-    return _table([varied for varied, _ in runs], [asked for _, asked in runs], found)
+        return _single(runs[0][1], found[0], figures=figures)
+    return _table([varied for varied, _ in runs], found)
 
 
+@dataclass(frozen=True)
 class _Run:
     """One run and what it gave."""
 
-    def __init__(self, replica: Replica, one: Setting, stamps: Timestamps, data: dict[str, Any]) -> None:
-        self.replica = replica
-        self.one = one
-        self.stamps = stamps
-        self.data = data
+    replica: Replica
+    one: Setting
+    stamps: Timestamps
+    curve: LoadCurve
+    data: dict[str, Any]
 
 
 def _one(asked: Scenario, *, traced: bool) -> _Run:
@@ -60,23 +67,39 @@ def _one(asked: Scenario, *, traced: bool) -> _Run:
     one = setting(asked, replica)
     count = replica.replicas
     stamps = one.run(count, traced=traced)
-    data = {"question": "simulate", "model": model.id, "deployment": replica.row(), **measured(one, stamps, count)}
-    bounds = interval(one, stamps, count)
-    rate = work.peak_request_rate
-    data |= {
+    bounds, curve = interval(one, stamps, count), curve_of(one, stamps)
+    data = {
+        "question": "simulate",
+        "model": model.id,
+        "deployment": replica.row(),
+        **measured(one, stamps, count),
         "interval": bounds,
-        "knee": saturation(one, curve_of(one, stamps), rate, count, bounds),
+        "knee": saturation(one, curve, rate_of(asked, stamps), count, bounds),
         "slo": {"targets_ms": targets(asked.slo), "met": meets_slo(one, stamps)} if targets(asked.slo) else None,
         "notes": list(one.drawn.notes),
     }
-    return _Run(replica, one, stamps, data)
+    return _Run(replica, one, stamps, curve, data)
 
 
-def _single(asked: Scenario, run: _Run) -> Answer:
+def rate_of(asked: Scenario, stamps: Timestamps) -> float | None:
+    """Requests per second that come: the scenario's highest, or a trace's mean; None where the load follows."""
+    work = asked.workload
+    if work.peak_request_rate is not None or work.trace is None:
+        return work.peak_request_rate
+    span = float(stamps.arrival_s.max() - stamps.arrival_s.min())
+    return stamps.arrival_s.size / span if span > 0 else None
+
+
+def _single(asked: Scenario, run: _Run, *, figures: bool) -> Answer:
     data = {**run.data, "scenario": asked.model_dump(), "fleet": smallest_fleet(run.one, run.replica.replicas)}
-    return Answer("simulate", data, (), {}, "", run.replica.sources)
+    rate = rate_of(asked, run.stamps)
+    drawn = charts(run.one, run.stamps, run.curve, data=data, rate=rate) if figures else {}
+    files = {"steps.json": events_text(run.stamps.trace)} if run.stamps.trace is not None else {}
+    return Answer("simulate", data, tables(data), drawn, summary(data), run.replica.sources, files)
 
 
-def _table(varied: list[dict[str, Any]], asked: list[Scenario], found: list[_Run]) -> Answer:
-    rows = [{**settings, **run.data} for settings, run in zip(varied, found, strict=True)]
-    return Answer("simulate", {"question": "simulate", "runs": rows}, (), {}, "", found[0].replica.sources)
+def _table(varied: list[dict[str, Any]], found: list[_Run]) -> Answer:
+    rows = [run.data for run in found]
+    data = {"question": "simulate", "runs": [{"settings": one, **row} for one, row in zip(varied, rows, strict=True)]}
+    words, drawn = chosen_words(rows, varied), run_charts(rows, varied)
+    return Answer("simulate", data, (run_table(rows, varied),), drawn, words, found[0].replica.sources)

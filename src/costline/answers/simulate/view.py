@@ -1,0 +1,190 @@
+"""Tables and words of a simulation: layout only, every number is in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from costline.quantities import MILLI, PERCENT, format_seconds, significant
+from costline.render import Column, Table
+
+Row = Mapping[str, Any]
+_NAMES = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E", "queue": "queue"}
+_LATENCY_COLUMNS = (
+    Column("name", "latency"),
+    Column("mean", "mean", "seconds"),
+    Column("p50", "p50", "seconds"),
+    Column("p90", "p90", "seconds"),
+    Column("p95", "p95", "seconds", minor=2),
+    Column("p99", "p99", "seconds"),
+    Column("low", "p99 from", "seconds", minor=1),
+    Column("high", "to", "seconds", minor=1),
+    Column("target", "target p99", "seconds", minor=3),
+)
+_STAGE_COLUMNS = (
+    Column("rate", "requests/s", "rate"),
+    Column("requests", "requests", "count", minor=2),
+    Column("ttft", "TTFT", "seconds"),
+    Column("ttft_p99", "p99", "seconds"),
+    Column("tpot", "TPOT", "seconds"),
+    Column("e2e", "E2E", "seconds"),
+    Column("e2e_p99", "p99", "seconds"),
+    Column("tokens", "tok/s", "rate"),
+    Column("batch", "batch", "rate", minor=1),
+    Column("cost", "$/Mtok out", "usd"),
+)
+_RUN_COLUMNS = (
+    Column("settings", "settings"),
+    *_STAGE_COLUMNS[2:],
+    Column("load", "load/knee", "percent"),
+    Column("met", "targets met", "flag"),
+)
+
+
+def tables(data: Row) -> tuple[Table, ...]:
+    """Latencies of the whole run, then its stages or tenants."""
+    bounds: Row = data["interval"].get("latency_ms", {})
+    targets: Row = data["slo"]["targets_ms"] if data["slo"] else {}
+    rows = [_latency(name, data["latency_ms"][name], bounds, targets) for name in _NAMES]
+    note = "The range is that of p99 with steps at p10 and p90 of their measured error, through the queue."
+    found = [Table(title(data), _LATENCY_COLUMNS, tuple(rows), note if bounds else "")]
+    if len(data["stages"]) > 1:
+        found.append(Table("By stage", _STAGE_COLUMNS, tuple(stage_row(row) for row in data["stages"])))
+    for key in ("tenants",):
+        if data.get(key):
+            names = (Column("name", "tenant"), *_STAGE_COLUMNS[1:7])
+            found.append(Table("By tenant", names, tuple(_group(row) for row in data[key])))
+    return tuple(found)
+
+
+def run_table(rows: Sequence[Row], varied: Sequence[Row]) -> Table:
+    """One line a run."""
+    flat = [
+        {"settings": settings_words(settings), **stage_row(row), "load": row["knee"].get("load"), "met": _met(row)}
+        for settings, row in zip(varied, rows, strict=True)
+    ]
+    return Table(f"{title(rows[0])}: {len(rows)} runs", _RUN_COLUMNS, tuple(flat))
+
+
+def settings_words(settings: Row) -> str:
+    """What varies in a run.
+
+    >>> settings_words({"deployment.replicas": 4, "workload.request_rate": 8})
+    'replicas 4, request_rate 8'
+    """
+    return ", ".join(f"{path.rsplit('.', 1)[-1]} {value}" for path, value in settings.items())
+
+
+def title(data: Row) -> str:
+    """What was simulated."""
+    where = data["deployment"]
+    copies = f"{where['replicas']} × " if where["replicas"] > 1 else ""
+    degrees = "".join(f" {name} {where[name]}" for name in ("tp", "pp", "dp", "ep") if where[name] > 1 or name == "tp")
+    return f"{data['model']} ({where['weights']}) on {copies}{where['accelerator']}{degrees}"
+
+
+def stage_row(row: Row) -> dict[str, Any]:
+    """A run or a stage in one line [s]."""
+    found = _group(row)
+    use = row["utilization"]
+    return found | {
+        "rate": row.get("rate", row["throughput"]["requests_per_s"]),
+        "tokens": row["throughput"]["output_tokens_per_s"],
+        "batch": use["batch_mean"],
+        "cost": row["cost"]["usd_per_mtok"],
+    }
+
+
+def _group(row: Row) -> dict[str, Any]:
+    seen, requests = row["latency_ms"], row["requests"]
+    values = {name: seconds(seen[name]["mean"]) for name in ("ttft", "tpot", "e2e")}
+    values |= {f"{name}_p99": seconds(seen[name]["p99"]) for name in ("ttft", "tpot", "e2e")}
+    counted = requests if isinstance(requests, int) else requests["counted"]
+    return {"name": row.get("name"), "requests": counted, **values}
+
+
+def _latency(name: str, found: Row, bounds: Row, targets: Row) -> dict[str, Any]:
+    between = bounds.get(name, {}).get("p99", {})
+    values = {key: seconds(found[key]) for key in ("mean", "p50", "p90", "p95", "p99")}
+    ends = {"low": seconds(between.get("p10")), "high": seconds(between.get("p90"))}
+    return {"name": _NAMES[name], **values, **ends, "target": seconds(targets.get(name))}
+
+
+def seconds(value_ms: float | None) -> float | None:
+    """Milliseconds of the data as seconds, for the tables."""
+    return None if value_ms is None else value_ms * MILLI
+
+
+def _met(row: Row) -> bool | None:
+    return None if row["slo"] is None else row["slo"]["met"]
+
+
+def summary(data: Row) -> str:
+    """What the run says, in a few lines."""
+    made, use, knee = data["throughput"], data["utilization"], data["knee"]
+    counts, cache = data["requests"], data["kv"]
+    lines = [
+        f"Served {counts['served']:,} of {counts['sent']:,} requests: {significant(made['requests_per_s'])}/s, "
+        f"{significant(made['output_tokens_per_s'])} tokens/s, batch {significant(use['batch_mean'])} on average and "
+        f"{use['batch_peak']} at most; the cache is {_share(cache['mean_use'])} full, "
+        f"{_share(cache['prefix_hit_share'])} of prompt tokens were found in it; {data['preemptions']:,} preemptions.",
+        _knee_words(knee),
+        _cost_words(data["cost"]),
+    ]
+    lines += [_fleet_words(data)] if data.get("fleet") else []
+    return "\n".join(line for line in [*lines, *data["notes"]] if line)
+
+
+def _knee_words(knee: Row) -> str:
+    tips = (
+        f"It tips over near {significant(knee['requests_per_s'])} requests/s "
+        f"({knee['limit'].replace('_', ' ')}, batch {knee['batch']:.0f})"
+    )
+    if "load" not in knee:
+        return f"{tips}."
+    grown = knee["amplification"]
+    at = f"{tips}; this load is {_share(knee['load'])} of that"
+    if knee["beyond"]:
+        return f"{at}: the queue grows as long as the load lasts, so latencies depend on how long it does."
+    if not knee["near"]:
+        return f"{at}."
+    size = "greatly" if grown is None else f"{significant(grown, 2)} times"
+    return f"{at}: near saturation, where an error of a step shows {size} in E2E; trust the range, not a percentile."
+
+
+def _cost_words(cost: Row) -> str:
+    if cost["usd_per_hour"] is None:
+        return "Cost: no rental offer is catalogued for this accelerator; give a price."
+    if cost["usd_per_mtok"] is None:
+        return f"Cost: ${cost['usd_per_hour']:,.2f}/hour."
+    hourly, each = f"${cost['usd_per_hour']:,.2f}/hour", f"${significant(cost['usd_per_mtok'])}"
+    return f"Cost at this load: {hourly}, {each} per million output tokens."
+
+
+def _fleet_words(data: Row) -> str:
+    fleet = data["fleet"]
+    if fleet["replicas"] is None:
+        return "No number of replicas meets the targets: a request alone is too slow."
+    size = f"{fleet['replicas']} replicas, {fleet['accelerators']} accelerators"
+    return f"Smallest fleet that meets the targets at p99: {size}."
+
+
+def chosen_words(rows: Sequence[Row], varied: Sequence[Row]) -> str:
+    """The cheapest run that meets the targets, and where runs tip over."""
+    fitting = [
+        (row["cost"]["usd_per_hour"] or row["deployment"]["accelerators"], index)
+        for index, row in enumerate(rows)
+        if row["slo"] is not None and row["slo"]["met"]
+    ]
+    if fitting:
+        best = min(fitting)[1]
+        p99 = format_seconds(seconds(rows[best]["latency_ms"]["ttft"]["p99"]) or 0.0)
+        return f"Smallest that meets the targets at p99: {settings_words(varied[best])} (TTFT p99 {p99})."
+    if any(row["slo"] is not None for row in rows):
+        return "None of these runs meets the targets at p99."
+    tipped = [settings_words(settings) for settings, row in zip(varied, rows, strict=True) if row["knee"].get("beyond")]
+    return f"Beyond the knee: {'; '.join(tipped)}." if tipped else "No run is beyond its knee."
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{significant(value * PERCENT, 2)} %"
