@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from web_pages import Tab
+
 pytest.importorskip("fastapi", reason="needs the `web` extra: pip install -e '.[web]'")
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
-SCREENSHOTS = ROOT / "build" / "screenshots"
-AXE = ROOT / "build" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -71,9 +71,9 @@ def ask(base: str) -> Callable[..., Reply]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if data is not None:
             named.setdefault("content-type", "application/json")
-        asked = urllib.request.Request(base + path, data, named, method=method)  # noqa: S310
+        asked = urllib.request.Request(base + path, data, named, method=method)
         try:
-            with urllib.request.urlopen(asked, timeout=90) as reply:  # noqa: S310
+            with urllib.request.urlopen(asked, timeout=90) as reply:
                 return Reply(reply.status, reply.read(), {k.lower(): v for k, v in reply.headers.items()})
         except urllib.error.HTTPError as error:
             with error:
@@ -100,42 +100,6 @@ def browser(chromium: str) -> Iterator[Any]:
         opened = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield opened
         opened.close()
-
-
-class Tab:
-    """A page of the browser that remembers what it complained about."""
-
-    def __init__(self, page: Any, base: str) -> None:
-        self.page, self.base, self.complaints = page, base, list[str]()
-        page.on("console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def open(self, path: str) -> None:
-        """Goes there and waits for the answer and its drawings."""
-        self.page.goto(self.base + path)
-        self.settled()
-
-    def settled(self, longest_s: float = 60.0) -> None:
-        """Waits until the answer is there and all is drawn."""
-        ready = "() => !document.querySelector('[data-pending]') && [...document.querySelectorAll('.plot')].every((x) => x.dataset.drawn)"  # noqa: E501
-        for _ in range(int(longest_s * 20)):
-            if self.page.evaluate(ready):
-                return
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"{self.page.url} was not ready within {longest_s} s")
-
-    def values(self, place: str = "tbody") -> list[dict[str, float]]:
-        """The numbers of the first table, row by row, as the page got them."""
-        script = """(rows) => rows.map((row) => Object.fromEntries([...row.querySelectorAll("[data-value]")]
-            .map((cell) => [cell.dataset.key, Number(cell.dataset.value)])))"""
-        return self.page.locator(f"{place} >> nth=0").locator("tr").evaluate_all(script)
-
-    def change(self, name: str, value: str) -> None:
-        """Fills a field and waits for the new answer."""
-        self.page.evaluate("() => { window.answered = new Promise((done) => document.addEventListener('answered', done, {once: true})); }")  # noqa: E501
-        self.page.fill(f'[name="{name}"]', value)
-        self.page.evaluate("() => window.answered")
-        self.settled()
 
 
 @pytest.fixture

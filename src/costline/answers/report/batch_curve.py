@@ -5,7 +5,9 @@ Composes estimates; knows no plan.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,14 +26,8 @@ def batch_curve(answer: Answer, given: Mapping[str, Any]) -> dict[str, Chart]:
     if data["cost"]["usd_per_hour"] is None or most < 1:
         return {}
     sizes = np.unique(np.round(np.geomspace(1.0, float(most), POINTS)))
-    rest: dict[str, Any] = {name: value for name, value in given.items() if name != "batch"}
-    rows = [estimate(**rest, batch=float(size)).data for size in sizes]
-    curve = Series(
-        "batch from 1 to the largest that fits",
-        tuple(1.0 / row["decode"]["tpot_s"] for row in rows),
-        tuple(row["cost"]["usd_per_mtok_output"] for row in rows),
-        hover=tuple(f"batch {row['batch']:,.0f}" for row in rows),
-    )
+    rest = {name: value for name, value in given.items() if name != "batch"}
+    curve = _curve(json.dumps(rest, sort_keys=True), tuple(map(float, sizes)))
     here = Series(
         f"batch {data['batch']:g}",
         (1.0 / data["decode"]["tpot_s"],),
@@ -49,3 +45,16 @@ def batch_curve(answer: Answer, given: Mapping[str, Any]) -> dict[str, Chart]:
         series=(curve, here),
     )
     return {"batch": chart}
+
+
+@lru_cache(maxsize=256)
+def _curve(configuration: str, sizes: tuple[float, ...]) -> Series:
+    """The curve of one configuration, which stays where it is while only the batch moves along it."""
+    rest: dict[str, Any] = json.loads(configuration)
+    rows = [estimate(**rest, batch=size).data for size in sizes]
+    return Series(
+        "batch from 1 to the largest that fits",
+        tuple(1.0 / row["decode"]["tpot_s"] for row in rows),
+        tuple(row["cost"]["usd_per_mtok_output"] for row in rows),
+        hover=tuple(f"batch {row['batch']:,.0f}" for row in rows),
+    )

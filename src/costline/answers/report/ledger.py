@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from typing import cast
 
@@ -40,6 +41,7 @@ def equations(used: Sequence[Used]) -> list[dict[str, str]]:
     ]
 
 
+@cache
 def holds_when(place: str) -> str:
     """What an equation's docstring says about where it holds.
 

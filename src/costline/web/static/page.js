@@ -140,5 +140,9 @@
     }
   });
 
-  charts.drawAll().then(() => document.dispatchEvent(new CustomEvent("drawn", { detail: {} })));
+  // The words first; the chart library, which is large, once they stand.
+  addEventListener("load", async () => {
+    await charts.drawAll();
+    document.dispatchEvent(new CustomEvent("drawn", { detail: {} }));
+  });
 })();
