@@ -10,11 +10,11 @@ from costline.answers.launch import sglang
 from costline.answers.launch.commands import ROUTER_PORT, router_command, router_package, server_command
 from costline.answers.launch.router_script import CHANNEL_PORT, CHANNEL_STEP, POOLS, router_script, router_usage
 from costline.answers.launch.servers import Launch, Server
-from costline.answers.launch.texts import DEVICES, heading, image, settings_at, yaml_text
+from costline.answers.launch.texts import CACHE, DEVICES, heading, image, settings_at, yaml_text
 from costline.answers.launch.words import SETTINGS, Command, one_line
 from costline.errors import InputError
 
-_CACHE = "${HF_HOME:-~/.cache/huggingface}:/root/.cache/huggingface"
+_CACHE = f"${{HF_HOME:-~/.cache/huggingface}}:{CACHE}"
 ROUTER_IMAGE = "python:3.12-slim"
 
 
@@ -137,7 +137,7 @@ def _service(launch: Launch, server: Server, command: Command, devices: Sequence
         "image": image(launch, server),
         "ipc": "host",
         "restart": "unless-stopped",
-        "environment": {"HF_TOKEN": "${HF_TOKEN:-}"},
+        "environment": {"HF_TOKEN": "${HF_TOKEN:-}", "HF_HOME": CACHE},
         "volumes": volumes,
         "healthcheck": {
             "test": ["CMD", "curl", "-fsS", f"http://localhost:{launch.engine.port}{launch.engine.health}"],

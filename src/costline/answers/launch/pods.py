@@ -6,7 +6,7 @@ from typing import Any
 
 from costline.answers.launch.commands import server_command
 from costline.answers.launch.servers import Launch, Server
-from costline.answers.launch.texts import image, resource_name, settings_at
+from costline.answers.launch.texts import CACHE, image, resource_name, settings_at
 from costline.answers.launch.words import SETTINGS, Command, one_line
 
 RESOURCES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu"}
@@ -41,13 +41,14 @@ def _container(launch: Launch, server: Server, command: Command) -> dict[str, An
         "image": image(launch, server),
         "env": [
             {"name": "HF_TOKEN", "valueFrom": token},
+            {"name": "HF_HOME", "value": CACHE},
             *({"name": name, "valueFrom": reached} for name in command.environment),
         ],
         "ports": [{"name": "http", "containerPort": launch.engine.port}],
         "resources": {"limits": {RESOURCES[server.vendor]: str(server.on_each_node)}},
         "volumeMounts": [
             {"name": "shm", "mountPath": "/dev/shm"},
-            {"name": "cache", "mountPath": "/root/.cache/huggingface"},
+            {"name": "cache", "mountPath": CACHE},
             *([{"name": "settings", "mountPath": "/settings", "readOnly": True}] if command.settings else []),
         ],
     }

@@ -14,6 +14,8 @@ from costline.answers.launch.servers import Launch, Server
 from costline.answers.launch.words import SETTINGS, Command
 
 DEVICES = {"nvidia": "CUDA_VISIBLE_DEVICES", "amd": "HIP_VISIBLE_DEVICES"}
+CACHE = "/cache"
+"""Where a container keeps checkpoints."""
 _DYNAMO_IMAGE = "nvcr.io/nvidia/ai-dynamo/tensorrtllm-runtime:1.6.1"
 
 
