@@ -53,6 +53,7 @@ def rows_of(engine: str) -> Iterator[tuple[dict[str, Any], Any]]:
     yield pools(), plain
     if engine != "tensorrt-llm":
         yield row(accelerator="mi300x", tp=2), plain
+        yield pools({"cp": 2}), plain
         yield row(speculation={"draft": "llama-3.1-8b", "draft_tokens": 4}), plain
         yield row(speculation={"draft": "eagle", "draft_tokens": 3}), plain
         yield row(tp=8, pp=2), plain
@@ -236,6 +237,7 @@ def test_words_are_quoted_for_the_shell():
         (row(tp=1, dp=20), scenario("mixtral-8x7b"), "vllm", "does not fill nodes"),
         (row(tp=8, pp=2, dp=3), scenario("mixtral-8x7b"), "vllm", "dp=3 does not share out over 6 nodes"),
         (row(speculation={"draft": "llama-3.1-8b", "draft_tokens": 3}), scenario(), "tensorrt-llm", "own layer"),
+        (pools({"cp": 2}), scenario(), "tensorrt-llm", "cp=2 is not exported"),
         (row(disaggregated=True), scenario(), "vllm", "lacks prefill_pool"),
         (row(tp=0), scenario(), "vllm", "plan row: tp"),
         (row(batch="many"), scenario(), "vllm", "plan row: batch"),

@@ -28,6 +28,7 @@ CASES: dict[str, tuple[dict[str, Any], Any]] = {
     "two nodes of groups": (row(tp=1, dp=16, ep=16, replicas=2, weights="fp8_block mix"), DEEPSEEK),
     "two pools on a node": (pools(), scenario()),
     "two pools": (pools({"replicas": 3}, {"replicas": 2, "tp": 8}), scenario()),
+    "two pools and a ring": (pools({"cp": 2}, {"replicas": 2}), scenario()),
     "amd": (row(accelerator="mi300x", replicas=3), scenario()),
 }
 
@@ -37,7 +38,9 @@ def exports() -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     for case, engine, target in ((c, e, t) for c in CASES for e in ENGINES for t in TARGETS):
         nodes, two = "two nodes" in case, "pools" in case
-        if engine == "tensorrt-llm" and (nodes or case == "amd" or target == "llm-d" or (two and target != "shell")):
+        if engine == "tensorrt-llm" and (
+            nodes or case in ("amd", "two pools and a ring") or target == "llm-d" or (two and target != "shell")
+        ):
             continue
         if target == "llm-d" and nodes:
             continue

@@ -24,12 +24,13 @@ class PoolRow(BaseModel):
     pp: Count = 1
     dp: Count = 1
     ep: Count = 1
+    cp: Count = 1
     batch: Annotated[float, Field(ge=0, le=2**20)] = 1
 
     @property
     def accelerators(self) -> int:
         """Accelerators of one replica."""
-        return self.tp * self.pp * self.dp
+        return self.tp * self.pp * self.dp * self.cp
 
 
 class DraftRow(BaseModel):

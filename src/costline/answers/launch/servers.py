@@ -43,6 +43,8 @@ class Server:
     pp: int
     dp: int
     ep: int
+    cp: int
+    """Devices around which one prompt is spread."""
     batch: int
     """Most sequences of a replica."""
     nodes: int
@@ -53,7 +55,7 @@ class Server:
     @property
     def accelerators(self) -> int:
         """Of one replica."""
-        return self.tp * self.pp * self.dp
+        return self.tp * self.pp * self.dp * self.cp
 
     @property
     def on_each_node(self) -> int:
@@ -160,6 +162,7 @@ def _server(role: str, pool: PoolRow, facts: EngineFacts) -> Server:
         pp=pool.pp,
         dp=pool.dp,
         ep=pool.ep,
+        cp=pool.cp,
         batch=max(math.ceil(pool.batch), 1),
         nodes=nodes,
         per_node=system.accelerators_per_node,

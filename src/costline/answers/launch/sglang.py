@@ -46,9 +46,10 @@ def command(launch: Launch, server: Server, port: str, *, head: bool = True) -> 
 
 
 def _cut(server: Server) -> list[str]:
-    flags = [*flag("--tp-size", server.tp * server.dp)]
+    flags = [*flag("--tp-size", server.tp * server.dp * server.cp)]
     flags += flag("--pp-size", server.pp) if server.pp > 1 else ()
     flags += flag("--attn-dp-size", server.dp) if server.dp > 1 else ()
+    flags += [*flag("--attn-cp-size", server.cp), "--enable-prefill-cp"] if server.cp > 1 else ()
     return [*flags, *(flag("--ep-size", server.ep) if server.ep > 1 else ())]
 
 

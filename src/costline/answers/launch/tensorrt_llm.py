@@ -51,6 +51,8 @@ def command(launch: Launch, server: Server, port: str, *, head: bool = True) -> 
 
 def _settings(launch: Launch, server: Server) -> dict[str, Any]:
     """The settings file, with the keys that its templates have."""
+    if server.cp > 1:
+        raise InputError(f"cp={server.cp} is not exported for tensorrt-llm; export vllm or sglang, or fix cp: 1")
     if server.dp > 1 and server.tp > 1:
         raise InputError(
             f"dp={server.dp} with tp={server.tp}: attention groups of tensorrt-llm have one device each; "

@@ -25,8 +25,11 @@ def heading(launch: Launch, servers: Sequence[Server], *usage: str) -> str:
     lines = [f"{launch.name} under {engine.id} {engine.release}, written by costline export"]
     for one in servers:
         each = f"{one.replicas} × {one.accelerators} {one.accelerator}"
+        ring = f", cp {one.cp}" if one.cp > 1 else ""
         what = "replicas" if one.role == "serve" else f"{one.role} replicas"
-        lines.append(f"{what}: {each}, tp {one.tp}, pp {one.pp}, dp {one.dp}, ep {one.ep}, {one.batch} sequences each")
+        lines.append(
+            f"{what}: {each}, tp {one.tp}, pp {one.pp}, dp {one.dp}, ep {one.ep}, {one.batch} sequences each{ring}"
+        )
     return "".join(f"# {line}\n" for line in (*lines, *notes(launch), *usage))
 
 

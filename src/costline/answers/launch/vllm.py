@@ -50,6 +50,7 @@ def _cut(server: Server) -> list[str]:
     flags = [*flag("--tensor-parallel-size", server.tp)]
     flags += flag("--pipeline-parallel-size", server.pp) if server.pp > 1 else ()
     flags += flag("--data-parallel-size", server.dp) if server.dp > 1 else ()
+    flags += flag("--prefill-context-parallel-size", server.cp) if server.cp > 1 else ()
     return [*flags, *(["--enable-expert-parallel"] if server.ep > 1 else [])]
 
 
