@@ -19,7 +19,7 @@ from costline.architecture.sharding import Layout, layout
 from costline.catalog.efficiency import efficiency
 from costline.catalog.residuals import model_class
 from costline.catalog.step_overheads import StepOverheads, step_overheads
-from costline.forward.rates import ideal_rates, with_top_p
+from costline.forward.rates import ideal_rates
 from costline.forward.steps import step_time
 from costline.measure.serving_runs import ServingRun, read_serving_runs
 from costline.quantities import Array, as_array
@@ -44,8 +44,7 @@ class Case:
     def key(self) -> tuple[object, ...]:
         """Runs with the same tables."""
         one = self.run
-        return (one.chip, one.engine, one.model, one.number_format, one.kv_format, one.tp, one.pp, one.dp, one.ep,
-                one.top_p)  # fmt: skip
+        return (one.chip, one.engine, one.model, one.number_format, one.kv_format, one.tp, one.pp, one.dp, one.ep)
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,6 @@ class Loops:
             assert machine is not None
             rates = replace(case.engine.rates, machine=replace(machine, overheads=overheads(case.run.engine)))
             run = case.run
-            rates = with_top_p(rates, case.engine.model.vocab) if run.top_p else rates
             engine = replace(case.engine, rates=rates)
             if case.key not in tables:
                 tables[case.key] = step_tables(engine, case.where)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from costline.answers.choices import activation_format
-from costline.answers.search.columns import Engine, Load, operate, room, steady_state
+from costline.answers.search.columns import Engine, operate, room, steady_state
+from costline.answers.search.load import Load
 from costline.architecture.formats import FORMATS, format_name
 from costline.architecture.operations import Formats
 from costline.architecture.sharding import Layout, layout
@@ -39,7 +40,7 @@ OFFLINE_BATCH = 2048
 KEPT = dict.fromkeys(("embedding", "head", "router", "norms"), "bf16")
 """Parts that narrow checkpoints leave as they were."""
 NARROW = {"fp8": "fp8", "fp8_block": "fp8_block", "fp4": "nvfp4", "int8": "int8", "int4": "int4"}
-ENGINE_RECORD = {"sglang": "sglang"}
+ENGINE_RECORD = {"sglang": "sglang", "trtllm": "tensorrt-llm"}
 """Whose way with memory an engine has; vLLM's for those without a record."""
 UNSTATED_KV = {("trtllm", "fp8"): "fp8", ("trtllm", "fp8_block"): "bf16", ("trtllm", "fp4"): "fp8"}
 """Format of the cache where a row does not state it, by engine and weights: as the same engine's tables that do; else

@@ -6,7 +6,7 @@ Knows families, formats and engines. Counts no work and knows no model.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from typing import TypeVar
 
 from costline.architecture.formats import FORMATS, bytes_per_weight
 from costline.catalog.kernel_parameters import kernel_parameters
@@ -30,7 +30,11 @@ from costline.catalog.step_overheads import StepOverheads
 from costline.forward.kernels.experts import expert_class
 from costline.forward.kernels.records import Device, device_of
 from costline.forward.peaks import WIDER, unit_format
+from costline.quantities import as_array
 
+Kernel = TypeVar(
+    "Kernel", GemmKernel, DecodeAttentionKernel, PrefillAttentionKernel, LatentDecodeKernel, ExpertKernel
+)
 WIDE = ("bf16", "fp16", "tf32", "fp32")
 HALF_BYTE_BITS, BYTE_BITS = 4, 8
 BLOCK_ACTIVATION_BYTES = 1.03
@@ -91,40 +95,45 @@ class Machine:
         """Kernels of the chip's family were timed."""
         return (self.chip.family, "gemm") in kernel_parameters()
 
+    def device(self, word: str) -> Device:
+        """The chip with its links, its peak at the arithmetic of that word."""
+        return device_of(self.chip, MATH_OF.get(word, word), self.system)
+
     def product(self, word: str) -> Product:
         """Kernel of matrix products."""
         return _product(self, word)
 
     def experts(self, word: str) -> tuple[ExpertKernel, Device, str]:
         """Kernel of routed experts, and its class."""
-        return _experts(self, word)
+        name = expert_class(self.chip.family, word, self.engine)
+        kernel = _quicker(expert_kernel(self.chip.family, word, name, self.engine)[0], self)
+        share = kernel.flop_fraction * self.overheads.compute_share
+        return replace(kernel, flop_fraction=share), self.device(word), name
 
     def decode_attention(self, kv: str) -> tuple[DecodeAttentionKernel, Device]:
         """Kernel of attention of one token a sequence."""
-        return _scaled(decode_attention_kernel, self, cache_word(kv))
+        word = cache_word(kv)
+        return _quicker(decode_attention_kernel(self.chip.family, word, self.engine)[0], self), self.device(word)
 
     def prefill_attention(self, kv: str) -> tuple[PrefillAttentionKernel, Device]:
         """Kernel of attention of prompts."""
-        return _scaled(prefill_attention_kernel, self, cache_word(kv))
+        word = cache_word(kv)
+        return _quicker(prefill_attention_kernel(self.chip.family, word, self.engine)[0], self), self.device(word)
 
     def latent_decode(self, kv: str) -> tuple[LatentDecodeKernel, Device]:
         """Kernel of latent attention of one token a sequence."""
-        return _scaled(latent_decode_kernel, self, cache_word(kv))
+        word = cache_word(kv)
+        return _quicker(latent_decode_kernel(self.chip.family, word, self.engine)[0], self), self.device(word)
 
     def latent_prefill(self, kv: str) -> tuple[PrefillAttentionKernel, Device]:
         """Kernel of latent attention of prompts."""
-        return _scaled(latent_prefill_kernel, self, cache_word(kv))
+        word = cache_word(kv)
+        return _quicker(latent_prefill_kernel(self.chip.family, word, self.engine)[0], self), self.device(word)
 
 
-@lru_cache(maxsize=256)
-def _choice(choose, family: str, *words: str):  # type: ignore[no-untyped-def]
-    return choose(family, *words)[0]
-
-
-def _scaled(choose, machine: Machine, word: str):  # type: ignore[no-untyped-def]
-    kernel = _choice(choose, machine.chip.family, word, machine.engine)
-    floor_s = kernel.floor_s * machine.overheads.floor_share
-    return replace(kernel, floor_s=floor_s), device_of(machine.chip, MATH_OF.get(word, word), machine.system)
+def _quicker(kernel: Kernel, machine: Machine) -> Kernel:
+    """The kernel with the part of its floor that neighbours in a graph leave."""
+    return replace(kernel, floor_s=kernel.floor_s * machine.overheads.floor_share)
 
 
 def _fraction(efficiency: Efficiency, name: str) -> float | None:
@@ -135,26 +144,15 @@ def _fraction(efficiency: Efficiency, name: str) -> float | None:
 
 
 def _product(machine: Machine, word: str) -> Product:
-    kernel, device = _scaled(gemm_kernel, machine, word)
+    family, engine, overheads = machine.chip.family, machine.engine, machine.overheads
+    kernel = _quicker(gemm_kernel(family, word, engine)[0], machine)
     math = MATH_OF.get(word, word)
-    plain, _ = _scaled(gemm_kernel, machine, "bf16")
-    fused_s = plain.floor_s + machine.overheads.pointwise_floor_s
+    # In a graph the kernel that quantises is one pass like any other, whatever it cost to launch in the timings.
+    plain = _quicker(gemm_kernel(family, "bf16", engine)[0], machine)
+    fused_s = min(as_array(kernel.floor_s).item(), as_array(plain.floor_s).item() + overheads.pointwise_floor_s)
     fraction = kernel.flop_fraction
     if not machine.timed and machine.efficiency.id != "default":
         fraction = _fraction(machine.efficiency, unit_format(machine.chip, math)) or fraction
-    # In a graph the kernel that quantises is one pass like any other, whatever it cost to launch in the timings.
-    kernel = replace(
-        kernel,
-        floor_s=min(kernel.floor_s, fused_s),
-        flop_fraction=fraction * machine.overheads.compute_share,
-    )
     activation = 2.0 if math in WIDE else BLOCK_ACTIVATION_BYTES if word == "fp8_block" else bytes_per_weight(math)
-    return Product(kernel, device, activation)
-
-
-def _experts(machine: Machine, word: str) -> tuple[ExpertKernel, Device, str]:
-    name = expert_class(machine.chip.family, word, machine.engine)
-    kernel = _choice(expert_kernel, machine.chip.family, word, name, machine.engine)
-    floor_s = kernel.floor_s * machine.overheads.floor_share
-    kernel = replace(kernel, floor_s=floor_s, flop_fraction=kernel.flop_fraction * machine.overheads.compute_share)
-    return kernel, device_of(machine.chip, MATH_OF.get(word, word), machine.system), name
+    sustained = replace(kernel, floor_s=fused_s, flop_fraction=fraction * overheads.compute_share)
+    return Product(sustained, machine.device(word), activation)

@@ -63,8 +63,6 @@ class ServingRun:
     """Lengths lie within this share of their mean; 0 = all alike."""
     chunk_tokens: float | None = None
     """Most tokens of a step, where inferred; None = the engine's default."""
-    top_p: bool = False
-    """Requests leave sampling to the engine, which takes the checkpoint's defaults; inferred."""
 
     @property
     def vote(self) -> str:
@@ -155,7 +153,6 @@ def _run(index: dict[str, str], row: dict[str, str]) -> ServingRun:
         output_tokens_per_s=per_s,
         length_spread=NOMINAL_SPREAD if scale < 1 else 0.0,
         chunk_tokens=INFERRED_CHUNK_TOKENS.get((index["src"], index["engine"], index["chip"])),
-        top_p=(index["src"], index["engine"]) == ("gap", "vllm"),
     )
 
 

@@ -20,14 +20,18 @@ from costline.answers.choices import (
     the_site,
     weight_table,
 )
+from costline.answers.estimate.serving import Asked, serving_block
 from costline.answers.estimate.view import charts, summary, tables
 from costline.answers.scenario import MOST_USD_PER_HOUR, ModelBlock, PriceBlock
 from costline.answers.search.columns import Engine, room
 from costline.answers.sources import step_sources
+from costline.architecture.formats import FORMATS
 from costline.architecture.kv_cache import kv_bytes_per_token
 from costline.architecture.operations import Formats, Segment, decode_segment, prefill_segment
 from costline.architecture.sharding import Layout, layout
 from costline.architecture.weights import weight_bytes
+from costline.catalog.records import Model
+from costline.catalog.residuals import interval_of, model_class
 from costline.deployment.grid import Fixed, check_fixed
 from costline.errors import InputError
 from costline.forward.memory import kv_capacity_tokens
@@ -38,6 +42,8 @@ from costline.money.unit_cost import usd_per_mtok
 from costline.quantities import as_array
 
 CONTEXT = 4096
+PLAIN_FORMATS = ("fp8", "fp4", "int8", "int4")
+"""Formats named by their width alone: a checkpoint of that width says which scales and parts it has."""
 MOST = 1e8  # largest batch or context taken for a number rather than a slip
 
 
@@ -60,15 +66,31 @@ def estimate(
     engine: str = "vllm",
     memory_utilization: float | None = None,
     calibration: str = "default",
+    isl: float | None = None,
+    osl: float | None = None,
+    concurrency: float | None = None,
+    prefix: float = 0.0,
+    length_spread: float = 0.1,
+    max_batched_tokens: float | None = None,
+    stream_interval: float | None = None,
 ) -> Answer:
-    """Step times by term, memory, throughput and cost of one replica.
+    """Step times by term, memory, throughput and cost of one replica; for clients in a closed loop what they see.
 
     `batch` sequences of `context` cached tokens (default 4096, or the model's longest) decode together
-    (`new_tokens` > 1: a verification step); the prefill is of `context` tokens of one prompt. Raises InputError for
-    anything that cannot be.
+    (`new_tokens` > 1: a verification step); the prefill is of `context` tokens of one prompt. With `concurrency`, `isl`
+    and `osl` the batch is the concurrency, the prefill a whole prompt, and `serving` says what a load generator would
+    measure. Raises InputError for anything that cannot be.
     """
     record = the_model(_model_block(model, config))
     check_fixed(record, Fixed(tp, pp, dp, ep))
+    asked = _asked(
+        isl, osl, concurrency, cached_tokens=prefix, length_spread=length_spread,
+        max_batched_tokens=max_batched_tokens, stream_interval=stream_interval,
+    )  # fmt: skip
+    if asked is not None:
+        check_context(record, asked.input_tokens + asked.output_tokens, "isl + osl")
+        batch = asked.concurrency if batch == 1 else batch
+        context = asked.input_tokens + asked.output_tokens / 2 if context is None else context
     context = min(CONTEXT, record.max_context_tokens or CONTEXT) if context is None else context
     _check_numbers(batch=batch, context=context, new_tokens=new_tokens)
     check_context(record, context, "context")
@@ -76,15 +98,17 @@ def estimate(
     site = the_site(accelerator, engine)
     where = layout(tp, pp, dp, _experts_degree(ep, tp, dp))
     _check_span(site.system, where)
-    label, table = weight_table(record, weights)
+    label, table = weight_table(record, _released(record, weights))
     formats = Formats(table, kv_format(kv), activation_format(site.chip, table, activations))
     runner = Engine(record, formats, the_rates(site, calibration), site, memory_utilization)
     paid = the_price(_price_block(price), site.chip)
     decode = _phase(runner, [decode_segment(batch / pp, context, new_tokens)], where)
-    prefill = _phase(runner, [prefill_segment(1, context)], where)
+    prompt = context if asked is None else asked.input_tokens - asked.cached_tokens
+    prefill = _phase(runner, [prefill_segment(1, prompt, 0 if asked is None else asked.cached_tokens)], where)
     devices = int(tp * pp * dp)
     decode |= _rates(batch * new_tokens / decode["step_time_s"], devices) | {"tpot_s": decode["step_time_s"]}
-    prefill |= _rates(pp * context / prefill["step_time_s"], devices) | {"time_s": prefill["step_time_s"]}
+    prefill |= _rates(pp * prompt / prefill["step_time_s"], devices) | {"time_s": prefill["step_time_s"]}
+    _add_ranges(runner, decode, prefill, calibration)
     data: dict[str, Any] = {
         "question": "estimate",
         "model": record.id,
@@ -102,6 +126,9 @@ def estimate(
         "memory": _memory(runner, where, context, batch),
         "cost": _cost(paid, devices, decode["tokens_per_s"], prefill["tokens_per_s"]),
     }
+    if asked is not None:
+        bounds = (decode["lower_bound_s"], prefill["lower_bound_s"])
+        data["serving"] = serving_block(runner, asked, where, bounds)
     words = summary(data, record)
     return Answer("estimate", data, tables(data), charts(data), words, step_sources(record, site, paid, calibration))
 
@@ -111,6 +138,45 @@ def _check_choices(calibration: str, memory_utilization: float | None) -> None:
         raise InputError(f"calibration={calibration!r} is not known; use default or none")
     if memory_utilization is not None and not 0 < memory_utilization <= 1:
         raise InputError(f"memory_utilization={memory_utilization} must lie in (0, 1]; 0.9 is usual")
+
+
+def _asked(isl: float | None, osl: float | None, concurrency: float | None, **rest: Any) -> Asked | None:
+    """The closed loop that a question states; None if it states none."""
+    if concurrency is None and isl is None and osl is None:
+        return None
+    given = {"isl": isl, "osl": osl, "concurrency": concurrency}
+    missing = [name for name, value in given.items() if value is None]
+    if missing:
+        raise InputError(f"{missing[0]} is missing; isl, osl and concurrency together ask what a load would measure")
+    found = Asked(float(isl or 0), float(osl or 0), float(concurrency or 0), **rest)
+    _check_numbers(isl=found.input_tokens, osl=found.output_tokens, concurrency=found.concurrency)
+    if not 0 <= found.cached_tokens < found.input_tokens:
+        raise InputError(f"prefix={found.cached_tokens} must be at least 0 and below isl={found.input_tokens:g}")
+    if not 0 <= found.length_spread < 1:
+        raise InputError(f"length_spread={found.length_spread} must lie in [0, 1); 0.1 is usual, 0 = all alike")
+    for name in ("max_batched_tokens", "stream_interval"):
+        value = getattr(found, name)
+        if value is not None and not 1 <= value <= MOST:
+            raise InputError(f"{name}={value} must be at least 1; leave it out for what the engine does")
+    return found
+
+
+def _released(model: Model, wanted: str | Mapping[str, str]) -> str | Mapping[str, str]:
+    """The released checkpoint where it is as narrow as the plain format asked for: its parts, scales and groups."""
+    if not isinstance(wanted, str) or wanted not in PLAIN_FORMATS:
+        return wanted
+    bits = FORMATS[wanted].bits
+    narrow = any(FORMATS[name].bits == bits for name in model.checkpoint_formats.values())
+    return "checkpoint" if narrow else wanted
+
+
+def _add_ranges(engine: Engine, decode: dict[str, Any], prefill: dict[str, Any], calibration: str) -> None:
+    """p10 and p90 of both times, from measured systems with models of this kind."""
+    if calibration == "none":
+        return
+    kind, chip = model_class(engine.model), engine.site.chip
+    for phase, quantity in ((decode, "tpot"), (prefill, "ttft")):
+        phase["interval"] = interval_of(phase["step_time_s"], chip, kind, quantity, low=phase["lower_bound_s"])
 
 
 def _rates(tokens_per_s: float, devices: int) -> dict[str, float]:

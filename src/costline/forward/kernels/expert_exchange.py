@@ -61,7 +61,8 @@ def low_latency_exchange_time_s(
     """
     count, groups = as_array(experts), as_array(domains)
     sent = as_array(tokens) * top_k * hidden * bytes_per_number
-    rate = np.minimum(kernel.link_fraction * as_array(device.link_bytes_per_s), kernel.expert_bytes_per_s * count)
+    links = np.where(as_array(local_devices) > 1, kernel.link_fraction * as_array(device.link_bytes_per_s), np.inf)
+    rate = np.minimum(links, kernel.expert_bytes_per_s * count)
     outside_s = scale_out_time_s(sent * (1 - 1 / groups), groups, device=device, kernel=network)
     signals_s = kernel.round_s * np.log2(as_array(local_devices)) + kernel.expert_s * count / groups
     return signals_s + np.maximum(sent / rate, outside_s)
@@ -118,7 +119,8 @@ def throughput_exchange_time_s(
     one = as_array(hidden) * bytes_per_number
     sent = as_array(copies)
     units_s = count * (kernel.token_s + one * (sent + kernel.copies) / kernel.unit_bytes_per_s) / compute_units
-    links_s = count * one * sent * (1 - 1 / members) / (kernel.link_fraction * as_array(device.link_bytes_per_s))
+    links = np.where(members > groups, kernel.link_fraction * as_array(device.link_bytes_per_s), np.inf)
+    links_s = count * one * sent * (1 - 1 / members) / links
     crossing = count * one * domain_copies * (1 - 1 / groups)
     outside_s = scale_out_time_s(crossing, groups, device=device, kernel=network)
     return kernel.floor_s + np.maximum(rounded_corner_s(units_s, links_s, CORNER), outside_s)
