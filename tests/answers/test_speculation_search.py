@@ -15,7 +15,9 @@ from scipy.optimize import minimize
 import costline
 from costline.answers.choices import options, the_model, the_rates, the_site
 from costline.answers.deployment_block import SpeculationBlock
+from costline.answers.read_scenario import read_scenario
 from costline.answers.scenario import ModelBlock
+from costline.answers.search import ranked, search_all
 from costline.answers.search.columns import Engine, operate, room
 from costline.answers.search.load import Load
 from costline.answers.search.rounds import operate_in_rounds
@@ -157,6 +159,14 @@ def best(**blocks: Any) -> dict[str, Any]:
     return costline.plan(CHAT, **blocks).data["plans"][0]
 
 
+def cheapest(**blocks: Any) -> float:
+    """Least USD per million output tokens, without the rest of the answer."""
+    asked = read_scenario(CHAT, **blocks)
+    found = search_all(asked, the_model(asked.model))
+    group, row = ranked(found)[0]
+    return float(found[group].columns["usd_per_mtok"][row])
+
+
 def test_a_draft_is_used_where_it_is_cheaper():
     with_draft, without = best(deployment={"speculation": DRAFT}), best()
     assert without["speculation"] is None
@@ -177,7 +187,7 @@ def test_a_draft_is_left_out_where_it_is_not():
 
 def test_a_likelier_draft_never_costs_more():
     costs = [
-        best(deployment={"speculation": {**DRAFT, "acceptance": chance}})["usd_per_mtok"] for chance in (0.2, 0.6, 0.95)
+        cheapest(deployment={"speculation": {**DRAFT, "acceptance": chance}}) for chance in (0.2, 0.6, 0.95)
     ]
     assert costs == sorted(costs, reverse=True)
     assert costs[-1] < costs[0]

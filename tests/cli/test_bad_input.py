@@ -340,8 +340,16 @@ SCENARIOS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "half a degree": (MODEL + WORK + "deployment: {tp: 2.5}", ("deployment.tp=2.5 must be a whole number or auto",)),
     "no replica": (MODEL + WORK + "deployment: {replicas: 0}", ("deployment.replicas=0 must be at least 1",)),
     "disaggregated": (
-        MODEL + WORK + "deployment: {disaggregated: true}",
-        ("disaggregated=True must be auto or false",),
+        MODEL + WORK + "deployment: {disaggregated: perhaps}",
+        ("disaggregated='perhaps' must be auto, true or false",),
+    ),
+    "pools and replicas": (
+        MODEL + WORK + "deployment: {disaggregated: true, replicas: 2}",
+        ("replicas=2 cannot size two pools", "leave it auto"),
+    ),
+    "speculation as a word": (
+        MODEL + WORK + "deployment: {speculation: eagle}",
+        ("deployment.speculation='eagle' must be a block", "draft"),
     ),
     "engine as text": (
         MODEL + WORK + "deployment: {engine: vllm}",
