@@ -42,7 +42,7 @@ def every_pair(scenario: Scenario, kinds: list[Kind]) -> tuple[np.ndarray, np.nd
         for taker in kinds:
             if (giver.option.label, giver.option.formats.kv) != (taker.option.label, taker.option.formats.kv):
                 continue
-            after = decode_rows(taker.engine, scenario, load, taker.price)
+            after = decode_rows(taker.engine, scenario, taker.price, taker.ready)
             if not before or not after:
                 continue
             layers = sum(group.count for group in taker.engine.model.layers)

@@ -10,7 +10,7 @@ from costline.answers.choices import options, sites, the_price, the_rates
 from costline.answers.scenario import Scenario
 from costline.answers.search.candidates import Candidates, evaluate
 from costline.answers.search.columns import Engine
-from costline.answers.search.disaggregated import Kind, search_pools
+from costline.answers.search.disaggregated import Kind, kind_of, search_pools
 from costline.answers.search.speculative import the_drafter
 from costline.catalog.records import Model
 from costline.errors import InputError
@@ -28,7 +28,7 @@ def kinds_of(scenario: Scenario, model: Model) -> list[Kind]:
             continue
         rates = the_rates(site, scenario.calibration)
         for option in options(model, site.chip, scenario.model):
-            found.append(Kind(Engine(model, option.formats, rates, site, fraction), option, price))
+            found.append(kind_of(Engine(model, option.formats, rates, site, fraction), scenario, option, price))
     if not found:
         names = ", ".join(unpriced)
         raise InputError(f"no rental offer is catalogued for {names}; give price.accelerator_usd_per_hour")
@@ -54,7 +54,8 @@ def search_all(scenario: Scenario, model: Model) -> list[Candidates]:
     if block.speculation is not None:
         drafts = [the_drafter(block.speculation, model, kind.option) for kind in kinds]
         kinds += [
-            Kind(kind.engine, kind.option, kind.price, draft) for kind, draft in zip(kinds, drafts, strict=True)
+            kind_of(kind.engine, scenario, kind.option, kind.price, draft)
+            for kind, draft in zip(kinds, drafts, strict=True)
         ]
     found = [] if block.disaggregated is True else _together(scenario, kinds)
     if block.disaggregated is True or (block.disaggregated == "auto" and block.replicas == "auto"):
@@ -63,7 +64,10 @@ def search_all(scenario: Scenario, model: Model) -> list[Candidates]:
 
 
 def _together(scenario: Scenario, kinds: Sequence[Kind]) -> list[Candidates]:
-    return [evaluate(kind.engine, scenario, kind.option, kind.price, drafter=kind.drafter) for kind in kinds]
+    return [
+        evaluate(kind.engine, scenario, kind.option, kind.price, drafter=kind.drafter, ready=kind.ready)
+        for kind in kinds
+    ]
 
 
 def ranked(found: Sequence[Candidates]) -> list[tuple[int, int]]:

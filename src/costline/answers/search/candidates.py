@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from costline.answers.choices import Price
 from costline.answers.scenario import DeploymentBlock, Scenario, SloBlock
-from costline.answers.search.columns import Engine, operate, room
+from costline.answers.search.columns import Engine, room
 from costline.answers.search.load import Load
-from costline.answers.search.rounds import operate_in_rounds
-from costline.answers.search.speculative import Drafter, best_draft_tokens, room_with_draft
+from costline.answers.search.speculative import Drafter, room_with_draft
+from costline.answers.search.tabulated import Replicas, Rows, replicas
 from costline.architecture.sharding import Layout
 from costline.deployment.grid import Fixed, batch_sizes, in_blocks, layouts
 from costline.deployment.plan import Option, Site
@@ -102,10 +102,36 @@ def load_of(scenario: Scenario) -> Load:
     )
 
 
-def grid(
-    engine: Engine, scenario: Scenario, load: Load, drafter: Drafter | None = None
-) -> tuple[Layout, Array, int, float]:
-    """Rows of layout and batch that fit into memory; layouts that do not, and the least that one device needs."""
+@dataclass(frozen=True)
+class Grid:
+    """Layouts that have room for a sequence, and the batches to try on each."""
+
+    cut: Layout
+    """One element a layout."""
+    lane: Rows
+    """The layout of each row."""
+    batch: Array
+    """Sequences of a replica, one element a row."""
+    without_room: int
+    """Layouts that hold no sequence."""
+    least_need_bytes: float
+    """Least that any layout needs of one device for weights and reserve."""
+
+    def rows(self) -> dict[str, Array]:
+        """Columns of the rows."""
+        cut = self.cut
+        degrees = {"tp": cut.tp, "pp": cut.pp, "dp": cut.dp, "ep": cut.ep}
+        columns = {name: degree[self.lane] for name, degree in degrees.items()}
+        return {**columns, "lane": as_array(self.lane), "batch": self.batch}
+
+    @property
+    def largest_lane(self) -> float:
+        """Most sequences that one lane of a pipeline holds."""
+        return float(np.max(self.batch / self.cut.pp[self.lane], initial=1.0))
+
+
+def grid(engine: Engine, scenario: Scenario, load: Load, drafter: Drafter | None = None) -> Grid:
+    """Layouts and batches that fit into memory."""
     block = scenario.deployment
     cut = layouts(
         engine.model, engine.site.system, max_accelerators=scenario.system.max_accelerators, fixed=fixed_degrees(block)
@@ -115,20 +141,24 @@ def grid(
     cap = min(float(block.engine.max_sequences), 2.0**20)
     largest = np.minimum(np.where(np.isfinite(space["max_batch"]), space["max_batch"], cap), cap)
     need = engine.site.chip.visible_memory_bytes - space["pool_bytes"]
-    least = float(np.min(need)) if need.size else np.inf
-    rows: list[tuple[float, ...]] = []
     lanes = cut.pp * cut.dp
-    for tp, pp, dp, ep, most, lane in zip(cut.tp, cut.pp, cut.dp, cut.ep, largest, lanes, strict=True):
-        if most < lane:
-            continue
-        if block.batch != "auto":
-            sizes = as_array([float(block.batch)]) if lane <= block.batch <= most else as_array([])
-        else:
-            sizes = np.unique(np.append(batch_sizes(int(most)), np.floor(most)))
-            sizes = sizes[sizes >= lane]
-        rows += [(tp, pp, dp, ep, float(size)) for size in sizes]
-    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    return Layout(*table.T[:4]), table[:, 4], int(np.sum(largest < lanes)), least
+    roomy = np.flatnonzero(largest >= lanes)
+    sizes = [_sizes(block, float(lanes[one]), float(largest[one])) for one in roomy]
+    return Grid(
+        cut=Layout(cut.tp[roomy], cut.pp[roomy], cut.dp[roomy], cut.ep[roomy]),
+        lane=np.repeat(np.arange(roomy.size), [each.size for each in sizes]),
+        batch=np.concatenate(sizes) if sizes else as_array([]),
+        without_room=int(np.sum(largest < lanes)),
+        least_need_bytes=float(np.min(need)) if need.size else np.inf,
+    )
+
+
+def _sizes(block: DeploymentBlock, lanes: float, most: float) -> Array:
+    """Batches to try: at least one sequence a lane, at most what fits."""
+    if block.batch != "auto":
+        return as_array([float(block.batch)]) if lanes <= block.batch <= most else as_array([])
+    sizes = np.unique(np.append(batch_sizes(int(most)), np.floor(most)))
+    return sizes[sizes >= lanes]
 
 
 def copies(scenario: Scenario, batch: Array, capacity: Array) -> Array:
@@ -143,19 +173,46 @@ def copies(scenario: Scenario, batch: Array, capacity: Array) -> Array:
     return np.ones((batch.size, 1))
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What every way to use one kind of replica shares: layouts with batches, and their lanes as tables."""
+
+    grid: Grid
+    replicas: Replicas
+
+
+def prepare(engine: Engine, scenario: Scenario, drafter: Drafter | None = None) -> Prepared:
+    """Layouts and batches of an engine, with a draft or without, and the pace of their lanes."""
+    load = load_of(scenario)
+    tried = grid(engine, scenario, load, drafter)
+    return Prepared(tried, replicas(engine, load, drafter, tried.cut, tried.largest_lane))
+
+
 def evaluate(
-    engine: Engine, scenario: Scenario, option: Option, price: Price, *, drafter: Drafter | None = None
-) -> Candidates:
+    engine: Engine, scenario: Scenario, option: Option, price: Price, *, drafter: Drafter | None = None,
+    ready: Prepared | None = None,
+) -> Candidates:  # fmt: skip
     """Every layout, batch and number of replicas of one accelerator and set of formats, with a draft or without."""
     load = load_of(scenario)
-    cut, batch, without, least = grid(engine, scenario, load, drafter)
-    columns = _columns(_replica(engine, load, drafter), scenario, cut, batch, _drafting(engine, load, drafter))
+    ready = ready or prepare(engine, scenario, drafter)
+    columns = _columns(ready.replicas, scenario, ready.grid.rows())
     devices = columns["tp"] * columns["pp"] * columns["dp"] * columns["replicas"]
     columns["accelerators"] = devices
     columns["usd_per_hour"] = fleet_usd_per_hour(devices, price.usd_per_hour)
     finish(columns, load)
     ok, why = first_failure({"load": columns["carries"] > 0, **slo_masks(scenario.slo, columns)})
-    return Candidates(engine.site, option, price, engine, columns, ok, why, without, least, drafter)
+    return Candidates(
+        site=engine.site,
+        option=option,
+        price=price,
+        engine=engine,
+        columns=columns,
+        ok=ok,
+        why_not=why,
+        layouts_without_room=ready.grid.without_room,
+        smallest_need_bytes=ready.grid.least_need_bytes,
+        drafter=drafter,
+    )
 
 
 def finish(columns: dict[str, Array], load: Load) -> None:
@@ -175,93 +232,57 @@ def slo_masks(slo: SloBlock, columns: Mapping[str, Array]) -> dict[str, Mask]:
     }
 
 
-Rows = Mapping[str, Array]
-Operating = Callable[[Rows, Array | None], dict[str, Array]]
-"""Columns of replicas from their layout, batch and length of draft, at a rate or full."""
-Drafting = Callable[[Rows, Array], Array]
-"""Length of draft for rows at a batch."""
+Columns = Mapping[str, Array]
 
 
-def _layout(rows: Rows) -> Layout:
-    return Layout(rows["tp"], rows["pp"], rows["dp"], rows["ep"])
+def _operated(ours: Replicas, rows: Columns, rate: Array | None = None) -> dict[str, Array]:
+    """Columns of replicas, full or at a rate each; no rows have the columns that one row would have."""
+    if rows["batch"].size:
+        names = (*rows, *(() if rate is None else ("rate",)))
+
+        def block(*columns: Array) -> dict[str, Array]:
+            part = dict(zip(names, columns, strict=True))
+            return ours.operate(part, part.pop("rate", None))
+
+        return in_blocks(block, *rows.values(), *(() if rate is None else (rate,)))
+    one_row = {name: np.ones(1) for name in rows} | {"lane": np.zeros(1)}
+    return {name: column[:0] for name, column in ours.operate(one_row, None).items()}
 
 
-def _blockwise(function: Callable[..., dict[str, Array]], rows: Rows, *more: Array) -> dict[str, Array]:
-    """`function(rows, *more)` a block at a time; no rows have the columns that one row would have."""
-    names = list(rows)
-    if not next(iter(rows.values())).size:
-        one_row = _blockwise(function, {name: np.ones(1) for name in names}, *(np.ones(1) for _ in more))
-        return {name: column[:0] for name, column in one_row.items()}
-
-    def one(*block: Array) -> dict[str, Array]:
-        return function(dict(zip(names, block, strict=False)), *block[len(names) :])
-
-    return in_blocks(one, *rows.values(), *more)
-
-
-def _replica(engine: Engine, load: Load, drafter: Drafter | None) -> Operating:
-    def operating(rows: Rows, rate: Array | None = None) -> dict[str, Array]:
-        where = _layout(rows)
-        if drafter is None:
-            return operate(engine, load, where, rows["batch"], rate_per_replica=rate)
-        drafted = rows["draft_tokens"]
-        return operate_in_rounds(
-            engine, drafter, load, where, batch=rows["batch"], draft_tokens=drafted, rate_per_replica=rate
-        )
-
-    return operating
-
-
-def _drafting(engine: Engine, load: Load, drafter: Drafter | None) -> Drafting | None:
-    if drafter is None:
-        return None
-
-    def drafting(rows: Rows, running: Array) -> Array:
-        where = _layout(rows)
-        return best_draft_tokens(engine, drafter, load, where, running / where.pp)
-
-    return lambda rows, running: _blockwise(lambda *at: {"k": drafting(*at)}, rows, running)["k"]
-
-
-def _columns(
-    operating: Operating, scenario: Scenario, cut: Layout, batch: Array, drafting: Drafting | None
-) -> dict[str, Array]:
-    rows: dict[str, Array] = {"tp": cut.tp, "pp": cut.pp, "dp": cut.dp, "ep": cut.ep, "batch": batch}
-    if drafting is not None:
-        rows["draft_tokens"] = drafting(rows, batch)
-    capacity = _blockwise(operating, rows)["capacity_requests_per_s"]
-    counts = copies(scenario, batch, capacity)
+def _columns(ours: Replicas, scenario: Scenario, rows: dict[str, Array]) -> dict[str, Array]:
+    work, drafts = scenario.workload, ours.drafter is not None
+    if drafts:
+        rows["draft_tokens"] = ours.draft_tokens(rows, rows["batch"] / rows["pp"])
+    capacity = _operated(ours, rows)["capacity_requests_per_s"]
+    counts = copies(scenario, rows["batch"], capacity)
     new = np.ones(counts.shape, dtype=bool)
     new[:, 1:] = counts[:, 1:] != counts[:, :-1]
     rows = {name: np.repeat(column, counts.shape[1])[new.ravel()] for name, column in rows.items()}
-    replicas = counts.ravel()[new.ravel()]
-    rate = scenario.workload.peak_request_rate
-    if rate is not None:
-        return _at_rate(operating, rows, replicas, rate, drafting)
-    if scenario.workload.concurrency is not None:
-        rows["batch"] = np.minimum(rows["batch"], scenario.workload.concurrency / replicas)
-        rows |= {"draft_tokens": drafting(rows, rows["batch"])} if drafting else {}
-    out = _blockwise(operating, rows)
-    out["carries"] = np.ones(replicas.shape)
-    out["total_requests_per_s"] = replicas * out["requests_per_s"]
-    return {**rows, "replicas": replicas, **out}
+    number = counts.ravel()[new.ravel()]
+    if work.peak_request_rate is not None:
+        return _at_rate(ours, rows, number, work.peak_request_rate)
+    if work.concurrency is not None:
+        rows["batch"] = np.minimum(rows["batch"], work.concurrency / number)
+        rows |= {"draft_tokens": ours.draft_tokens(rows, rows["batch"] / rows["pp"])} if drafts else {}
+    out = _operated(ours, rows)
+    out["carries"] = np.ones(number.shape)
+    out["total_requests_per_s"] = number * out["requests_per_s"]
+    return {**rows, "replicas": number, **out}
 
 
-def _at_rate(
-    operating: Operating, rows: Rows, replicas: Array, rate: float, drafting: Drafting | None
-) -> dict[str, Array]:
+def _at_rate(ours: Replicas, rows: Columns, number: Array, rate: float) -> dict[str, Array]:
     """Columns at a share of the rate; the draft is then fitted to the batch that runs, where that still carries it."""
 
-    def served(rows: Rows) -> dict[str, Array]:
-        out = _blockwise(operating, rows, rate / replicas)
-        most = replicas * out["capacity_requests_per_s"]
+    def served(rows: Columns) -> dict[str, Array]:
+        out = _operated(ours, rows, rate / number)
+        most = number * out["capacity_requests_per_s"]
         carries = as_array(most >= rate * (1 - 1e-9))
-        return {**rows, "replicas": replicas, **out, "carries": carries, "total_requests_per_s": np.minimum(most, rate)}
+        return {**rows, "replicas": number, **out, "carries": carries, "total_requests_per_s": np.minimum(most, rate)}
 
     first = served(rows)
-    if drafting is None or not replicas.size:
+    if ours.drafter is None or not number.size:
         return first
-    second = served({**rows, "draft_tokens": drafting(rows, first["running_batch"])})
-    capacity = second["capacity_requests_per_s"] * replicas * MOST_UTILIZATION
+    second = served({**rows, "draft_tokens": ours.draft_tokens(rows, first["running_batch"] / rows["pp"])})
+    capacity = second["capacity_requests_per_s"] * number * MOST_UTILIZATION
     better = (capacity >= rate) & (second["tpot_s"] < first["tpot_s"])
     return {name: np.where(better, second[name], first[name]) for name in first}

@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from costline.answers.choices import Price
 from costline.answers.scenario import Scenario
-from costline.answers.search.candidates import MOST_UTILIZATION, copies, grid
+from costline.answers.search.candidates import MOST_UTILIZATION, Prepared, copies
 from costline.answers.search.columns import Engine
 from costline.answers.search.load import Load
-from costline.answers.search.operating import LOAD_ITERATIONS, P99_SIGMA, place_waits
+from costline.answers.search.operating import P99_SIGMA, held_batch, place_waits
 from costline.answers.search.pace import LEAST
 from costline.answers.search.prefill_pool import Columns, port_waits
-from costline.answers.search.speculative import Drafter, best_draft_tokens, round_time
+from costline.answers.search.speculative import Drafter, round_time
+from costline.answers.search.tabulated import Replicas
 from costline.architecture.kv_cache import kv_bytes_per_sequence
 from costline.architecture.operations import decode_segment
 from costline.architecture.sharding import Layout, stage_share
@@ -47,86 +49,84 @@ def decode_state(
 
 @dataclass(frozen=True)
 class _Decoding:
-    """One kind of engine that decodes, with its draft if it has one."""
+    """Rows of replicas that only decode, each a layout and a batch."""
 
-    engine: Engine
-    drafter: Drafter | None
-    load: Load
+    ours: Replicas
+    rows: Columns
 
-    def step(self, where: Layout, batch: Array, drafted: Array) -> tuple[StepTime, Array]:
-        return decode_state(self.engine, self.drafter, self.load, where, lane_batch=batch, draft_tokens=drafted)
+    @property
+    def output_tokens(self) -> float:
+        return self.ours.load.output_tokens
 
-    def tpot_s(self, where: Layout, batch: Array, drafted: Array) -> Array:
-        took, tokens = self.step(where, batch, drafted)
-        return took.expected_s / tokens
+    def at(self, row: NDArray[np.intp]) -> _Decoding:
+        """Some of the rows."""
+        return _Decoding(self.ours, {name: column[row] for name, column in self.rows.items()})
 
-    def drafted(self, where: Layout, batch: Array) -> Array:
-        if self.drafter is None:
-            return np.zeros(batch.shape)
-        return best_draft_tokens(self.engine, self.drafter, self.load, where, batch)
+    def tokens(self, drafted: Array) -> Numeric:
+        """Tokens that a step or round adds to a sequence."""
+        return 1.0 if self.ours.drafter is None else self.ours.drafter.tokens(drafted)
 
-    def held(self, where: Layout, rate: Array, slots: Array, drafted: Array) -> Array:
-        """The batch at which a lane serves `rate`, by Little's law, from a full one down."""
-        batch = slots
-        for _ in range(LOAD_ITERATIONS):
-            stay = self.tpot_s(where, batch, drafted) * self.load.output_tokens
-            batch = np.clip(rate * stay, LEAST, slots)
-        return batch
+    def tpot_s(self, batch: Array, drafted: Array) -> Array:
+        return self.ours.decode_step(self.rows, drafted, batch) / self.tokens(drafted)
 
-    def settled(self, where: Layout, rate: Array, slots: Array, drafted: Array) -> tuple[Array, Array]:
+    def drafted(self, batch: Array) -> Array:
+        return self.ours.draft_tokens(self.rows, batch)
+
+    def held(self, rate: Array, slots: Array, drafted: Array) -> Array:
+        """The batch at which a lane serves `rate`."""
+        return held_batch(lambda batch: self.tpot_s(batch, drafted), rate * self.output_tokens, slots)
+
+    def settled(self, rate: Array, slots: Array, drafted: Array) -> tuple[Array, Array]:
         """The batch at a rate, and the draft that fits it best, unless full batches of that cannot carry the rate."""
-        held = self.held(where, rate, slots, drafted)
-        if self.drafter is None:
+        held = self.held(rate, slots, drafted)
+        if self.ours.drafter is None:
             return held, drafted
-        better = self.drafted(where, held)
-        most = slots / (self.tpot_s(where, slots, better) * self.load.output_tokens)
+        better = self.drafted(held)
+        most = slots / (self.tpot_s(slots, better) * self.output_tokens)
         drafted = np.where(MOST_UTILIZATION * most >= rate, better, drafted)
-        return self.held(where, rate, slots, drafted), drafted
-
-    def cache(self, where: Layout) -> tuple[Array, Array]:
-        """Bytes that a device receives of one prompt, and that the replica receives in all."""
-        tokens, share = self.load.input_tokens, stage_share(self.engine.model, where.pp)
-        own = kv_bytes_per_sequence(self.engine.model, tokens, self.engine.formats.kv, tp=where.tp)
-        if self.drafter is None:
-            return own * share, own * where.tp
-        extra = self.drafter.kv_bytes(tokens, where)
-        return own * share + extra, (own + extra) * where.tp
+        return self.held(rate, slots, drafted), drafted
 
 
-def decode_rows(
-    engine: Engine, scenario: Scenario, load: Load, price: Price, drafter: Drafter | None = None
-) -> Columns:
+def cache_bytes(engine: Engine, drafter: Drafter | None, input_tokens: float, where: Layout) -> tuple[Array, Array]:
+    """Bytes that a device receives of one prompt, and that the replica receives in all."""
+    own = kv_bytes_per_sequence(engine.model, input_tokens, engine.formats.kv, tp=where.tp)
+    held = own * stage_share(engine.model, where.pp)
+    if drafter is None:
+        return held, own * where.tp
+    extra = drafter.kv_bytes(input_tokens, where)
+    return held + extra, (own + extra) * where.tp
+
+
+def decode_rows(engine: Engine, scenario: Scenario, price: Price, ready: Prepared) -> Columns:
     """Pools of decode replicas with the wait for a place and for their network port; nothing where none fits."""
-    decoding = _Decoding(engine, drafter, load)
-    where, batch, _, _ = grid(engine, scenario, load, drafter)
-    if not batch.size:
+    ours, columns, work = ready.replicas, ready.grid.rows(), scenario.workload
+    if not columns["batch"].size:
         return {}
-    places = batch / where.pp
-    drafted = decoding.drafted(where, places)
-    capacity = where.pp * places / (decoding.tpot_s(where, places, drafted) * load.output_tokens)
-    counts = _sizes(scenario, batch, capacity)
+    decoding, load = _Decoding(ours, columns), ours.load
+    places = columns["batch"] / columns["pp"]
+    drafted = decoding.drafted(places)
+    capacity = columns["batch"] / (decoding.tpot_s(places, drafted) * load.output_tokens)
+    counts = _sizes(scenario, columns["batch"], capacity)
     row, choice = np.nonzero(counts)
-    replicas = counts[row, choice]
-    where = Layout(where.tp[row], where.pp[row], where.dp[row], where.ep[row])
-    slots, capacity, drafted = places[row], capacity[row], drafted[row]
-    if scenario.workload.concurrency is not None:
-        slots = np.minimum(slots, scenario.workload.concurrency / replicas / where.pp)
-    held, rate, most = slots, scenario.workload.peak_request_rate, capacity
+    replicas, decoding = counts[row, choice], decoding.at(row)
+    columns, slots, capacity, drafted = decoding.rows, places[row], capacity[row], drafted[row]
+    where = Layout(columns["tp"], columns["pp"], columns["dp"], columns["ep"])
+    if work.concurrency is not None:
+        slots = np.minimum(slots, work.concurrency / replicas / where.pp)
+    held, rate, most = slots, work.peak_request_rate, capacity
     if rate is not None:
-        lane_rate = rate / replicas / where.pp
-        held, drafted = decoding.settled(where, lane_rate, slots, drafted)
-    found = _latency(decoding, where, held, slots=slots, drafted=drafted, open_loop=rate is not None)
+        held, drafted = decoding.settled(rate / replicas / where.pp, slots, drafted)
+    found = _latency(decoding, held, slots=slots, drafted=drafted, open_loop=rate is not None)
     if rate is None:
         most = where.pp * held / (found["tpot_s"] * load.output_tokens)
     devices = where.devices * replicas
-    received, moved = decoding.cache(where)
+    received, moved = cache_bytes(engine, ours.drafter, load.input_tokens, where)
     carried = most * replicas if rate is None else np.full(replicas.shape, rate)
     system = engine.rates.system
     port = np.full(replicas.shape, max(system.scale_out_bytes_per_s, LEAST))
     wait, tail = port_waits(received / port, carried / replicas / where.dp)
     return {
-        **{name: getattr(where, name) for name in ("tp", "pp", "dp", "ep")},
-        "batch": batch[row],
+        **{name: columns[name] for name in ("tp", "pp", "dp", "ep", "batch")},
         "replicas": replicas,
         "accelerators": devices,
         "usd_per_hour": fleet_usd_per_hour(devices, price.usd_per_hour),
@@ -154,24 +154,22 @@ def _sizes(scenario: Scenario, batch: Array, capacity: Array) -> Array:
     return counts
 
 
-def _latency(
-    decoding: _Decoding, where: Layout, held: Array, *, slots: Array, drafted: Array, open_loop: bool
-) -> Columns:
-    load = decoding.load
-    took, tokens = decoding.step(where, held, drafted)
-    step = np.broadcast_to(took.expected_s, held.shape)
-    tpot = step / tokens
+def _latency(decoding: _Decoding, held: Array, *, slots: Array, drafted: Array, open_loop: bool) -> Columns:
+    tokens = decoding.tokens(drafted)
+    tpot = decoding.tpot_s(held, drafted)
+    step = tpot * tokens
     wait, tail, crowd = np.zeros(held.shape), np.zeros(held.shape), held
     if open_loop:
-        wait, tail = place_waits(load, tpot * load.output_tokens, slots=slots, held=held)
+        wait, tail = place_waits(decoding.ours.load, tpot * decoding.output_tokens, slots=slots, held=held)
         crowd = np.minimum(crowded_batch(held, P99_SIGMA), np.maximum(slots, held))
-    slow, _ = decoding.step(where, crowd, drafted)
+    slow = decoding.tpot_s(crowd, drafted)
+    lower_bound, bound = decoding.ours.decode_limits(decoding.rows, drafted, held)
     return {
         "decode_step_s": step,
-        "decode_lower_bound_s": np.broadcast_to(took.lower_bound_s, held.shape) / tokens,
+        "decode_lower_bound_s": lower_bound / tokens,
         "tpot_s": tpot,
-        "tpot_p99_s": np.maximum(slow.expected_s / tokens, tpot),
+        "tpot_p99_s": np.maximum(slow, tpot),
         "first_s": wait + (1 + HALF) * step,
-        "first_p99_s": tail + 2 * np.maximum(slow.expected_s, step),
-        "bound": np.broadcast_to(as_array(took.bound), held.shape),
+        "first_p99_s": tail + 2 * np.maximum(slow * tokens, step),
+        "bound": bound,
     }

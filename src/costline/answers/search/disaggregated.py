@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from costline.answers.choices import Price
 from costline.answers.scenario import Scenario
-from costline.answers.search.candidates import Candidates, PrefillSide, finish, grid, load_of, slo_masks
+from costline.answers.search.candidates import (
+    Candidates,
+    PrefillSide,
+    Prepared,
+    finish,
+    load_of,
+    prepare,
+    slo_masks,
+)
 from costline.answers.search.columns import Engine
 from costline.answers.search.decode_pool import decode_rows
 from costline.answers.search.load import Load
@@ -56,7 +64,13 @@ class Kind:
     engine: Engine
     option: Option
     price: Price
+    ready: Prepared
     drafter: Drafter | None = None
+
+
+def kind_of(engine: Engine, scenario: Scenario, option: Option, price: Price, drafter: Drafter | None = None) -> Kind:
+    """A kind with its layouts and lanes prepared, once for all ways to use them."""
+    return Kind(engine, option, price, prepare(engine, scenario, drafter), drafter)
 
 
 @dataclass(frozen=True)
@@ -96,7 +110,7 @@ def _pools(rows: Sequence[Columns]) -> Pools | None:
 
 def _family(scenario: Scenario, load: Load, kinds: Sequence[Kind], exhaustive: bool) -> Iterator[Candidates]:
     prefill = _pools([prefill_rows(kind.engine, scenario, load, kind.price, kind.drafter) for kind in kinds])
-    decode = _pools([decode_rows(kind.engine, scenario, load, kind.price, kind.drafter) for kind in kinds])
+    decode = _pools([decode_rows(kind.engine, scenario, kind.price, kind.ready) for kind in kinds])
     found: dict[tuple[int, int], list[Columns]] = {}
     covered: dict[tuple[int, int], int] = {}
     if prefill is not None and decode is not None:
@@ -218,7 +232,7 @@ def _candidates(scenario: Scenario, giver: Kind, taker: Kind, columns: Columns, 
         "requests_per_s": columns["total_requests_per_s"] / columns["replicas"],
     }
     ok, why = first_failure({"load": columns["carries"] > 0, **slo_masks(scenario.slo, columns)})
-    _, _, without, least = grid(taker.engine, scenario, load_of(scenario), taker.drafter)
+    tried = taker.ready.grid
     return Candidates(
         site=taker.engine.site,
         option=taker.option,
@@ -227,8 +241,8 @@ def _candidates(scenario: Scenario, giver: Kind, taker: Kind, columns: Columns, 
         columns=columns,
         ok=ok,
         why_not=why,
-        layouts_without_room=without,
-        smallest_need_bytes=least,
+        layouts_without_room=tried.without_room,
+        smallest_need_bytes=tried.least_need_bytes,
         drafter=taker.drafter,
         prefill=PrefillSide(giver.engine.site, giver.price, giver.engine, prefill),
         covered=covered,

@@ -1,10 +1,11 @@
-"""Latency and throughput of a replica from the pace of its lanes: queues for a place and for the prompt, in closed form.
+"""Latency and throughput of a replica from the pace of its lanes: the queues for a place and for a prompt.
 
 Composes `serving`; knows no step and no layout beyond its lanes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from costline.serving.steady import crowded_batch
 P99_SIGMA = 2.326
 QUANTILE = 0.99
 LOAD_ITERATIONS = 4
+HALVINGS = 12
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,25 @@ def _full(lane: Lane, load: Load, places: Array) -> _Full:
     return _Full(now, decoding, first, places / (first + away))
 
 
+def held_batch(tpot_s: Callable[[Array], Array], tokens_per_s: Array, most: Array) -> Array:
+    """The batch at which a lane adds `tokens_per_s` tokens in all, by Little's law; `most` where it cannot.
+
+    The batch that a rate holds grows with the batch that sets the pace; the one that holds itself is found by halving,
+    because near capacity repeated substitution hardly moves.
+    """
+    low, high = np.zeros_like(most), most
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        above = tokens_per_s * tpot_s(middle) > middle
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.clip(tokens_per_s * tpot_s(high), LEAST, most)
+
+
 def _settled(lane: Lane, load: Load, full: _Full, lane_rate: Array) -> tuple[Pace, Array]:
-    """The batch at which a lane serves `lane_rate`, by Little's law over the decode phase."""
-    held = np.maximum(full.decoding * np.minimum(lane_rate / full.requests_per_s, 1.0), LEAST)
-    now = full.lane
-    for _ in range(LOAD_ITERATIONS):
-        now = lane.pace(held)
-        held = np.clip(lane_rate * now.tpot_s * load.decode_steps, LEAST, np.maximum(full.decoding, LEAST))
-    return now, held
+    """The batch at which a lane serves `lane_rate`, and its pace there."""
+    most = np.maximum(full.decoding, LEAST)
+    held = held_batch(lambda batch: lane.pace(batch).tpot_s, lane_rate * load.decode_steps, most)
+    return lane.pace(held), held
 
 
 def place_waits(load: Load, stay: Array, *, slots: Array, held: Array) -> tuple[Array, Array]:
