@@ -18,7 +18,7 @@ setup: $(VENV)/.stamp ## Make .venv with everything that working on costline nee
 plan: $(VENV)/.stamp-core ## Find the cheapest deployment of examples/chat-70b.yml
 	@$(BIN)/costline plan examples/chat-70b.yml
 
-test: lint ## Run every check: lint, then all tests and doctests
+test: lint build/.browser ## Run every check: lint, then all tests and doctests
 	@$(BIN)/pytest --quiet -n 2 --dist worksteal
 
 lint: $(VENV)/.stamp ## Check style, types and the arrows between layers
@@ -41,6 +41,10 @@ calibrate: $(VENV)/.stamp ## Fit the coefficients of catalog/data/calibration fr
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build/.browser: tools/browser.sh
+	@bash tools/browser.sh
+	@touch $@
 
 clean: ## Remove caches and build results (the environment stays; remove .venv to make it anew)
 	@rm -rf build dist .pytest_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache

@@ -11,6 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,10 +55,17 @@ def served(*options: str) -> Iterator[str]:
             process.wait(20)
 
 
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[..., str]]:
+    """`serve("--time-limit", "2")` starts one more application, with limits of its own."""
+    with ExitStack() as started:
+        yield lambda *options: started.enter_context(contextmanager(served)(*options))
+
+
 @pytest.fixture(scope="session")
 def base() -> Iterator[str]:
     """The address of a running application."""
-    yield from served("--time-limit", "60")
+    yield from served("--no-ahead")
 
 
 @pytest.fixture(scope="session")

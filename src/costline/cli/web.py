@@ -12,7 +12,8 @@ from costline.errors import InputError
 @click.option("--port", default=8321, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 = a free one.")
 @click.option("--time-limit", default=60.0, show_default=True, metavar="S", help="Longest that one question may take.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Long questions at once; default = cores, 3 at least.")
-def web(host: str, port: int, time_limit: float, workers: int | None) -> None:
+@click.option("--ahead/--no-ahead", default=True, show_default=True, help="Answer the first page before it is asked.")
+def web(host: str, port: int, time_limit: float, workers: int | None, ahead: bool) -> None:
     """Serve the planner in a browser, on this machine alone unless --host says otherwise."""
     try:
         import uvicorn
@@ -22,7 +23,7 @@ def web(host: str, port: int, time_limit: float, workers: int | None) -> None:
     except ImportError as missing:
         raise InputError(f"costline web needs {missing.name}; install it with: pip install 'costline[web]'") from None
     given = {"long_workers": workers} if workers else {}
-    app = create_app(Settings(host=host, long_s=time_limit, **given))
+    app = create_app(Settings(host=host, long_s=time_limit, ahead=ahead, **given))
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
     server = uvicorn.Server(config)
     config.load()

@@ -58,7 +58,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     names()
     static_files.asset(static_files.PLOTLY)
     await desk.open()
-    desk.ask("plan", pages.first_question(), long=True, client="")
+    if app.state.settings.ahead:
+        desk.ask("plan", pages.first_question(), long=True, client="")
     yield
     await desk.close()
 

@@ -31,6 +31,7 @@ from costline.answers.report.steps import six_steps
 from costline.answers.reproduce import PUBLICATIONS, reproduce
 from costline.answers.sensitivity import sensitivity
 from costline.answers.simulate import simulate
+from costline.web.questions import FIRST_PUBLICATION
 
 Answered = tuple[Answer, dict[str, Any]]
 
@@ -98,7 +99,7 @@ def _catalog_model(config: str) -> Answered:
     return pasted_model(config), {}
 
 
-def _reproduce(name: str, own: bool = False) -> Answered:
+def _reproduce(name: str = FIRST_PUBLICATION, own: bool = False) -> Answered:
     titles = {key: title for key, (_, title) in PUBLICATIONS.items()}
     return reproduce(name, figures=True, own=own), {"publications": titles}
 

@@ -63,6 +63,8 @@ class Page:
 WEIGHTS = ("auto", "checkpoint", "bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4")
 CACHES = ("auto", "bf16", "fp8", "int8")
 RATES = ("default", "none")
+_BATCHES = ("1", "2", "4", "8", "12", "16", "24", "32", "48", "64", "96", "128", "192", "256", "512", "1024", "2048")
+_CONTEXTS = ("128", "256", "512", "1024", "2048", "4096", "8192", "16384", "32768", "65536", "131072")
 _CHIPS = ("h100-sxm", "b200-sxm", "mi300x")
 
 
@@ -109,8 +111,8 @@ FRONTIER = Page("frontier", "Frontier", "frontier", "Speed against cost of model
         Field("accelerators", "Accelerators", "accelerators", ("h100-sxm", "b200-sxm", "mi300x")),
     )),
     Group("Requests", (
-        Field("input_tokens", "Input tokens", default=("2048",)),
-        Field("output_tokens", "Output tokens", default=("512",)),
+        Field("input_tokens", "Input tokens", default=("2048",), hint="2048"),
+        Field("output_tokens", "Output tokens", default=("512",), hint="512"),
         Field("max_accelerators", "Most of one replica", default=("8",), hint="16"),
         Field("weights", "Weights", "choice", choices=WEIGHTS, hint="auto"),
         Field("price", "USD per accelerator-hour", hint="the reference offers"),
@@ -120,14 +122,12 @@ FRONTIER = Page("frontier", "Frontier", "frontier", "Speed against cost of model
 EXPLORER = Page("explorer", "Explorer", "estimate", "Move a slider and see what one configuration does.", (
     Group("Configuration", (
         Field("model", "Model", "model", ("llama-3.1-70b",)),
-        Field("accelerator", "Accelerator", "accelerator", ("h100-sxm",)),
-        Field("tp", "Chips (tensor parallel)", default=("4",), stops=("1", "2", "4", "8", "16", "32", "64")),
-        Field("batch", "Batch", default=("32",), stops=("1", "2", "4", "8", "12", "16", "24", "32", "48", "64", "96",
-              "128", "192", "256", "384", "512", "768", "1024", "2048")),
-        Field("context", "Context, tokens", default=("4096",), stops=("128", "256", "512", "1024", "2048", "4096",
-              "8192", "16384", "32768", "65536", "131072")),
-        Field("weights", "Weights", "choice", ("fp8",), choices=WEIGHTS[1:], stops=("bf16", "fp8", "int4")),
-        Field("kv", "KV cache", "choice", ("bf16",), choices=CACHES[1:], stops=("bf16", "fp8")),
+        Field("accelerator", "Accelerator", "accelerator", ("h100-sxm",), hint="h100-sxm"),
+        Field("tp", "Chips (tensor parallel)", default=("4",), hint="1", stops=("1", "2", "4", "8", "16", "32", "64")),
+        Field("batch", "Batch", default=("32",), hint="1", stops=_BATCHES),
+        Field("context", "Context, tokens", default=("4096",), hint="4096", stops=_CONTEXTS),
+        Field("weights", "Weights", "choice", ("fp8",), "checkpoint", WEIGHTS[1:], ("bf16", "fp8", "int4")),
+        Field("kv", "KV cache", "choice", ("bf16",), "bf16", choices=CACHES[1:], stops=("bf16", "fp8")),
     )),
     Group("More", (
         Field("pp", "Pipeline stages", hint="1"), Field("dp", "Attention data parallel", hint="1"),
@@ -162,7 +162,7 @@ SENSITIVITY = Page(
 )  # fmt: skip
 REPRODUCTIONS = Page("reproductions", "Reproductions", "reproduce", "Published tables, printed beside computed.", (
     Group("Publication", (
-        Field("name", "Publication, table or figure", "text", ("scaling-book-serving",)),
+        Field("name", "Publication, table or figure", "text", ("scaling-book-serving",), "scaling-book-serving"),
         Field("own", "Also by costline's own physics", "flag"),
     )),
 ))  # fmt: skip

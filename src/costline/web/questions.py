@@ -19,6 +19,7 @@ from costline.errors import InputError
 Names = Annotated[list[Annotated[str, Field(max_length=300)]], Field(min_length=1, max_length=16)]
 Text = Annotated[str, Field(max_length=300)]
 MOST_PLANS = 50
+FIRST_PUBLICATION = "scaling-book-serving"
 
 
 class EstimateQuestion(ScenarioBlock):
@@ -62,7 +63,7 @@ class FrontierQuestion(ScenarioBlock):
 class ReproduceQuestion(ScenarioBlock):
     """A publication, or one of its tables or figures."""
 
-    name: Text = Field(default="scaling-book-serving", description="publication, table or figure")
+    name: Text = Field(default=FIRST_PUBLICATION, description="publication, table or figure")
     own: bool = Field(default=False, description="the same cells by costline's own physics too")
 
 
@@ -115,7 +116,7 @@ QUESTIONS: Mapping[str, Question] = {one.name: one for one in (
         "workload": {**_LENGTHS, "request_rate": 10},
     }, beside=("top",)),
     Question("reproduce", ReproduceQuestion, "A published table, cell by cell", True,
-             {"name": "scaling-book-serving"}, in_scenario=False),
+             {"name": FIRST_PUBLICATION}, in_scenario=False),
 )}  # fmt: skip
 
 

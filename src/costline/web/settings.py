@@ -40,6 +40,9 @@ class Settings:
     remembered: int = 256
     """Answers that are kept in memory, so that a question asked again costs nothing."""
 
+    ahead: bool = True
+    """Whether the question of the first page is answered before anyone asks it."""
+
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the application."""
