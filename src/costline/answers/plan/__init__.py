@@ -29,6 +29,7 @@ from costline.catalog.records import Model
 from costline.errors import InfeasibleError, InputError
 
 TOP = 8
+NEAR = 2.0
 
 
 def plan(
@@ -59,8 +60,9 @@ def plan(
     rows = [plan_row(found[group], row, rank, asked) for rank, (group, row) in shown]
     front = frontier_rows(found)
     by_chip = {chip: frontier_rows(groups) for chip, groups in _by_chip(found).items()}
-    help_rows = what_helps(asked, rows[0], lambda changed: _best_cost(changed, model))
     first, at = found[best[0][0]], best[0][1]
+    near = _near(found, best)
+    help_rows = what_helps(asked, rows[0], lambda changed: _best_cost(changed, model, near))
     formats = quantisation(first, at, asked)
     data: dict[str, Any] = {
         "question": "plan",
@@ -108,8 +110,22 @@ def _diverse(found: Sequence[Candidates], best: Sequence[tuple[int, int]], top: 
     return sorted(kept, key=lambda pair: kept[pair])
 
 
-def _best_cost(scenario: Scenario, model: Model) -> float:
-    found = search_all(scenario, model)
+def _near(found: Sequence[Candidates], best: Sequence[tuple[int, int]]) -> list[str]:
+    """Accelerators whose best plan costs at most `NEAR` times the best of all: those that a change may put first."""
+    least = float(found[best[0][0]].columns["usd_per_mtok"][best[0][1]])
+    names: dict[str, None] = {}
+    for group in found:
+        cost = np.min(group.columns["usd_per_mtok"], where=group.ok, initial=np.inf)
+        if cost <= NEAR * least:
+            names.setdefault(group.site.chip.id)
+            names.setdefault((group.prefill or group).site.chip.id)
+    return list(names)
+
+
+def _best_cost(scenario: Scenario, model: Model, accelerators: list[str]) -> float:
+    """Least cost of a changed question on some of the accelerators."""
+    system = scenario.system.model_copy(update={"accelerator": accelerators})
+    found = search_all(scenario.model_copy(update={"system": system}), model)
     best = ranked(found)
     return float(found[best[0][0]].columns["usd_per_mtok"][best[0][1]]) if best else float("inf")
 

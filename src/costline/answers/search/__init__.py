@@ -13,7 +13,9 @@ from costline.answers.search.columns import Engine
 from costline.answers.search.disaggregated import Kind, kind_of, search_pools
 from costline.answers.search.speculative import the_drafter
 from costline.catalog.records import Model
+from costline.deployment.pools import to_digits
 from costline.errors import InputError
+from costline.quantities import Array
 
 
 def kinds_of(scenario: Scenario, model: Model) -> list[Kind]:
@@ -72,10 +74,14 @@ def _together(scenario: Scenario, kinds: Sequence[Kind]) -> list[Candidates]:
 
 def ranked(found: Sequence[Candidates]) -> list[tuple[int, int]]:
     """Feasible rows of all groups, cheapest first; ties go to fewer accelerators, then to shorter answers."""
-    keys: list[tuple[float, float, float, int, int]] = []
-    for index, group in enumerate(found):
-        columns = group.columns
-        for row in np.flatnonzero(group.ok & np.isfinite(columns["usd_per_mtok"])):
-            cost = float(f"{columns['usd_per_mtok'][row]:.9g}")
-            keys.append((cost, float(columns["accelerators"][row]), float(columns["e2e_p99_s"][row]), index, int(row)))
-    return [(index, row) for *_, index, row in sorted(keys)]
+    rows = [np.flatnonzero(group.ok & np.isfinite(group.columns["usd_per_mtok"])) for group in found]
+    if not rows:
+        return []
+    owner = np.repeat(np.arange(len(found)), [each.size for each in rows])
+    row = np.concatenate(rows)
+
+    def column(name: str) -> Array:
+        return np.concatenate([group.columns[name][each] for group, each in zip(found, rows, strict=True)])
+
+    order = np.lexsort((row, owner, column("e2e_p99_s"), column("accelerators"), to_digits(column("usd_per_mtok"))))
+    return list(zip(owner[order].tolist(), row[order].tolist(), strict=True))

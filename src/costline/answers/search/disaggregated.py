@@ -37,12 +37,13 @@ from costline.serving.disaggregation import exposed_transfer_s, kv_transfer_time
 
 Rows = NDArray[np.intp]
 PREFILL_COLUMNS = (
-    "usd_per_hour", "accelerators", "-requests_per_s", "service_s", "queue_s", "queue_p99_s", "send_s", "latency_s",
+    "usd_per_hour", "accelerators", "-requests_per_s", "service_s", "queue_p99_s", "send_s", "latency_s",
 )  # fmt: skip
 DECODE_COLUMNS = (
-    "usd_per_hour", "accelerators", "-requests_per_s", "tpot_s", "tpot_p99_s", "first_s", "first_p99_s", "receive_s",
-    "latency_s",
+    "usd_per_hour", "accelerators", "-requests_per_s", "tpot_s", "tpot_p99_s", "first_p99_s", "receive_s", "latency_s",
 )  # fmt: skip
+MEANS = ("queue_s", "first_s")
+"""Mean waits of either pool, which matter where the requests in flight are given: they come as fast as they leave."""
 _PREFIX = "prefill_"
 _NO_ROWS: Columns = dict.fromkeys(
     (
@@ -86,13 +87,16 @@ class Pools:
 
 
 def search_pools(scenario: Scenario, kinds: Sequence[Kind], *, exhaustive: bool = False) -> list[Candidates]:
-    """Pairs of pools that store weights and cache alike: for each pair of accelerators the best partner of each pool.
+    """Pairs of pools whose makers, weights and caches are alike: for each pair the best partner of each pool.
+
+    A cache moves between one maker's accelerators; no engine hands it to another's.
 
     `exhaustive` pairs every pool with every other, to check what was ruled out.
     """
-    families: dict[tuple[str, str, bool], list[Kind]] = {}
+    families: dict[tuple[str, str, str, bool], list[Kind]] = {}
     for kind in kinds:
-        families.setdefault((kind.option.label, kind.option.formats.kv, kind.drafter is not None), []).append(kind)
+        drafts, maker = kind.drafter is not None, kind.engine.site.chip.vendor
+        families.setdefault((maker, kind.option.label, kind.option.formats.kv, drafts), []).append(kind)
     load = load_of(scenario)
     return [group for family in families.values() for group in _family(scenario, load, family, exhaustive)]
 
@@ -118,11 +122,11 @@ def _family(scenario: Scenario, load: Load, kinds: Sequence[Kind], exhaustive: b
         covered = {(i, j): int(counts[0][i]) * int(counts[1][j]) for i in range(len(kinds)) for j in range(len(kinds))}
         for pair, columns in _best(scenario, load, kinds, prefill, decode, exhaustive=exhaustive):
             found.setdefault(pair, []).append(columns)
-    for giver, one in enumerate(kinds):
-        for taker, other in enumerate(kinds):
-            parts = found.get((giver, taker), [_NO_ROWS])
-            columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            yield _candidates(scenario, one, other, columns, covered.get((giver, taker), 0))
+    ruled_out = sum(covered.values()) - sum(covered[pair] for pair in found)
+    for (giver, taker), parts in (found or {(0, 0): [_NO_ROWS]}).items():
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        yield _candidates(scenario, kinds[giver], kinds[taker], columns, covered.get((giver, taker), 0) + ruled_out)
+        ruled_out = 0
 
 
 def _best(
@@ -134,7 +138,9 @@ def _best(
         givers = Pools({**prefill.columns, **sending(prefill.columns, float(moved))}, prefill.kind)
         givers, takers = _reachable(givers, takers)
         if not exhaustive:
-            givers, takers = _front(givers, PREFILL_COLUMNS), _front(takers, DECODE_COLUMNS)
+            means = scenario.workload.concurrency is not None
+            givers = _front(givers, (*PREFILL_COLUMNS, *(MEANS[:1] if means else ())))
+            takers = _front(takers, (*DECODE_COLUMNS, *(MEANS[1:] if means else ())))
         yield from _paired(scenario, load, kinds, givers, takers)
 
 
