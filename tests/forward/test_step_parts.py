@@ -40,7 +40,8 @@ def rates_of(name: str, kind: str, engine: str = "vllm"):
 )
 def test_parts_add_up_to_the_step(model, kind, device, tp, sequences, context, prompt, cached):
     shape, where, rates = find_model(model), layout(tp), rates_of(device, kind)
-    axes = StepAxes(*(as_array(one) for one in ([sequences + prompt], [sequences, sequences + 1], [context], [prompt], [cached])))
+    points = ([sequences + prompt], [sequences, sequences + 1], [context], [prompt], [cached])
+    axes = StepAxes(*(as_array(one) for one in points))
     found = step_parts(shape, where, FORMATS, rates, axes)
     segments = [decode_segment(sequences, context), prefill_segment(1, prompt, cached)]
     total = (

@@ -52,7 +52,8 @@ def test_a_convoy_waits_for_the_prompts_ahead():
 
 def test_prompts_first_keep_the_convoy_together():
     load = ClosedLoop(16, 2000, 200, length_spread=0.0, max_batched_tokens=2000)
-    mixed, first = (closed_loop_latencies(replace(load, prompts_first=one), tables(token_s=1e-5)) for one in (False, True))
+    shape = tables(token_s=1e-5)
+    mixed, first = (closed_loop_latencies(replace(load, prompts_first=one), shape) for one in (False, True))
     assert first.ttft_s > 2 * mixed.ttft_s
     assert first.tpot_s < mixed.tpot_s
 

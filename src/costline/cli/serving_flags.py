@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 _OPTIONS = (
-    click.option("--isl", type=float, metavar="TOKENS", help="Input tokens of a request, with --osl and --concurrency."),
+    click.option("--isl", type=float, metavar="TOKENS", help="Input tokens of a request; asks for `serving`."),
     click.option("--osl", type=float, metavar="TOKENS", help="Output tokens of each."),
     click.option("--concurrency", type=float, metavar="N", help="Clients that each keep one request in flight."),
     click.option("--prefix", type=float, metavar="TOKENS", help="Tokens of each prompt that are cached already."),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from costline.architecture.cost import Cost, Message
 from costline.architecture.messages import distinct_destinations, forward_messages
@@ -121,7 +122,7 @@ def _add_cost(step: StepTime, cost: Cost, rates: Rates, timed: Timed | None = No
 
 
 def _add_waits(
-    step: StepTime, time: Array, floor: Array | float, *, by_compute: Array, cache: Array, memory: Array
+    step: StepTime, time: Array, floor: Array | float, *, by_compute: NDArray[np.bool_], cache: Array, memory: Array
 ) -> None:
     waits = step.waits_s
     waits["compute"] = waits["compute"] + np.where(by_compute, time, 0.0)

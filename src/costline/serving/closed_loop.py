@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from costline.quantities import Array
 from costline.serving import closed_loop_steps
-from costline.serving.closed_loop_steps import StepTables, mean_latencies_s
+from costline.serving.closed_loop_steps import Rules, StepTables, mean_latencies_s
 
 __all__ = ["ClosedLoop", "Latencies", "StepTables", "closed_loop_latencies", "compiled", "lengths"]
 
@@ -56,28 +56,29 @@ def compiled() -> Loop:
     """The loop through Numba, with the same results: for fits that ask for thousands of loops."""
     from types import FunctionType
 
-    import numba  # type: ignore[import-untyped]
+    from numba import njit  # type: ignore[import-untyped]
 
-    compile_: Any = numba.njit
     spaces: dict[str, Any] = dict(vars(closed_loop_steps))
     for name in closed_loop_steps.COMPILED:
-        spaces[name] = compile_(FunctionType(spaces[name].__code__, spaces, name))
-    return spaces["mean_latencies_s"]
+        function: Any = FunctionType(spaces[name].__code__, spaces, name)
+        spaces[name] = cast(Any, njit)(function)
+    return cast(Loop, spaces["mean_latencies_s"])
 
 
 def lengths(load: ClosedLoop) -> tuple[Array, Array]:
     """Input and output tokens of each request, the same at every call."""
     count = max(load.clients, 1) * load.requests_per_client
-    draws = np.random.default_rng(SEED).uniform(1 - load.length_spread, 1 + load.length_spread, (2, count))
-    prompts = np.maximum(np.round(draws[0] * load.input_tokens), load.cached_tokens + 1)
-    return prompts, np.maximum(np.round(draws[1] * load.output_tokens), 1.0)
+    low, high = 1 - load.length_spread, 1 + load.length_spread
+    draws: Array = np.random.default_rng(SEED).uniform(low, high, (2, count))
+    prompts: Array = np.rint(draws[0] * load.input_tokens)
+    answers: Array = np.rint(draws[1] * load.output_tokens)
+    return prompts.clip(load.cached_tokens + 1.0), answers.clip(1.0)
 
 
 def closed_loop_latencies(load: ClosedLoop, tables: StepTables, run: Loop = mean_latencies_s) -> Latencies:
     """Mean latencies of a closed loop on one lane; `run=compiled()` for many of them."""
     prompts, answers = lengths(load)
     most = max(load.max_sequences, 1.0)
-    ttft_s, tpot_s = run(
-        load.clients, load.max_batched_tokens, most, load.cached_tokens, load.prompts_first, prompts, answers, tables
-    )
+    rules = Rules(float(load.max_batched_tokens), float(most), float(load.cached_tokens), load.prompts_first)
+    ttft_s, tpot_s = run(load.clients, rules, prompts, answers, tables)
     return Latencies(ttft_s + (load.stream_interval - 1) * tpot_s, tpot_s)

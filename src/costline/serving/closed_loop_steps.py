@@ -10,7 +10,6 @@ import heapq
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from costline.quantities import Array
 
@@ -34,6 +33,17 @@ class StepTables(NamedTuple):
     step_s: float
     mixed_s: float
     request_s: float
+
+
+class Rules(NamedTuple):
+    """How an engine schedules."""
+
+    chunk_tokens: float
+    """Most tokens of a step."""
+    max_sequences: float
+    cached_tokens: float
+    """Of each prompt, computed before."""
+    prompts_first: bool
 
 
 def between(at: float, axis: Array) -> tuple[int, float]:
@@ -70,13 +80,16 @@ def decode_step_s(count: int, context: float, t: StepTables) -> float:
 
 
 def prompts_taken(
-    prompts: Array, queue: NDArray[np.int64], head: int, tail: int, begun: float, space: float, places: float, cached: float,
-    t: StepTables,
-) -> tuple[int, float, float, float]:  # fmt: skip
-    """New head of the queue, tokens of it already done, tokens taken and their attention, in one step."""
+    pending: Array, begun: float, room: tuple[float, float], cached: float, t: StepTables
+) -> tuple[int, float, float, float]:
+    """Prompts that end in a step, tokens done of the next, tokens taken and their attention.
+
+    `pending` are the tokens that each waiting prompt has to compute; `room` the tokens and sequences there is room for.
+    """
+    space, places = room
     new, attention_s, ends = 0.0, 0.0, 0
-    while tail > head and space >= 1.0 and ends < places:
-        left = float(prompts[queue[head]]) - cached - begun
+    while ends < pending.size and space >= 1.0 and ends < places:
+        left = float(pending[ends]) - begun
         part = min(left, space)
         launched = float(t.prefill_attention_s[0, 0]) if new > 0 else 0.0
         attention_s += plane(part, cached + begun, t.prompt_at, t.context_at, t.prefill_attention_s) - launched
@@ -84,10 +97,9 @@ def prompts_taken(
         space -= part
         begun += part
         if part >= left:
-            head += 1
             ends += 1
             begun = 0.0
-    return head, begun, new, attention_s
+    return ends, begun, new, attention_s
 
 
 def decode_run(count: int, held: float, ahead: int, until_s: float, t: StepTables) -> tuple[int, float]:
@@ -99,12 +111,10 @@ def decode_run(count: int, held: float, ahead: int, until_s: float, t: StepTable
 
 
 def mean_latencies_s(
-    clients: int, chunk: float, most: float, cached: float, prompts_first: bool, prompts: Array, answers: Array,
-    t: StepTables,
-) -> tuple[float, float]:  # fmt: skip
+    clients: int, rules: Rules, prompts: Array, answers: Array, t: StepTables
+) -> tuple[float, float]:
     """Mean time to the first token and mean time per further token of all requests."""
-    requests = prompts.size
-    started = min(clients, requests)
+    requests, started = prompts.size, min(clients, prompts.size)
     arrivals = [(t.request_s, i) for i in range(started)]
     running = [(0, 0) for _ in range(0)]
     sent, first = np.zeros(requests), np.zeros(requests)
@@ -116,13 +126,11 @@ def mean_latencies_s(
         while len(arrivals) > 0 and arrivals[0][0] <= now:
             queue[tail] = heapq.heappop(arrivals)[1]
             tail += 1
-        if tail > head and count < most:
-            decoding = 0 if prompts_first else count
-            space, oldest = max(chunk - decoding, 1.0), head
-            head, begun, new, attention_s = prompts_taken(
-                prompts, queue, head, tail, begun, space, most - count, cached, t
-            )
-            ends = head - oldest
+        if tail > head and count < rules.max_sequences:
+            decoding = 0 if rules.prompts_first else count
+            room = (max(rules.chunk_tokens - decoding, 1.0), rules.max_sequences - count)
+            pending = prompts[queue[head:tail]] - rules.cached_tokens
+            ends, begun, new, attention_s = prompts_taken(pending, begun, room, rules.cached_tokens, t)
             now += t.step_s + t.mixed_s + attention_s + line(new + decoding, t.tokens_at, t.tokens_s)
             if decoding + ends > 0:
                 now += line(decoding + ends, t.sequences_at, t.outputs_s)
@@ -130,15 +138,16 @@ def mean_latencies_s(
                 now += plane(decoding, held / decoding, t.sequences_at, t.context_at, t.decode_attention_s)
                 steps += 1
                 held += decoding
-            for i in range(oldest, head):
+            for i in range(head, head + ends):
                 who = int(queue[i])
                 first[who] = now
                 ttft_s += now - sent[who]
                 heapq.heappush(running, (steps + int(answers[who]) - 1, who))
                 held += prompts[who] + 1
             count += ends
+            head += ends
         elif count > 0:
-            until_s = arrivals[0][0] - now if len(arrivals) > 0 and count < most else np.inf
+            until_s = arrivals[0][0] - now if len(arrivals) > 0 and count < rules.max_sequences else np.inf
             ahead, spent_s = decode_run(count, held, running[0][0] - steps, until_s, t)
             now += spent_s
             steps += ahead
