@@ -58,7 +58,7 @@ def _on_disk(arguments: Mapping[str, Any]) -> Generator[dict[str, Any]]:
         yield usable
         return
     with tempfile.TemporaryDirectory(prefix="costline-") as folder:
-        place = Path(folder) / PASTED
+        place = Path(folder, PASTED)
         place.mkdir()
         path = place / "config.json"
         path.write_text(json.dumps(holder["config"]), encoding="utf-8")

@@ -40,7 +40,7 @@ def asset(name: str) -> Asset:
     if name == PLOTLY:
         body = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
         return Asset("text/javascript", body, gzip.compress(body, 6, mtime=0), version("plotly"))
-    body = (files("costline.web") / "static" / name).read_bytes()
+    body = files("costline.web").joinpath("static", name).read_bytes()
     return Asset(OWN[name], body, gzip.compress(body, mtime=0), hashlib.sha256(body).hexdigest()[:12])
 
 
