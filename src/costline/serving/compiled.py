@@ -7,20 +7,22 @@ the fingerprint of all files of the loop is therefore a constant of that functio
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from numba import njit  # type: ignore[import-untyped]
 
-compiled: Any = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_njit: Any = njit
+compiled: Any = _njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """For functions of the loop: they are linked into it."""
-compiled_loop: Any = njit(nogil=True, error_model="numpy", cache=True)
+compiled_loop: Any = _njit(nogil=True, error_model="numpy", cache=True)
 """For the loop itself."""
 
 
-def fingerprint(folder: Path, names: tuple[str, ...]) -> int:
-    """A number that changes with the source of any of the modules."""
+def fingerprint(paths: Iterable[Path]) -> int:
+    """A number that changes with the text of any of the files."""
     checksum = 0
-    for name in names:
-        checksum = zlib.crc32((folder / f"{name}.py").read_bytes(), checksum)
+    for path in paths:
+        checksum = zlib.crc32(path.read_bytes(), checksum)
     return checksum

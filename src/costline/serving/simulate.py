@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from costline.errors import InputError
-from costline.serving.event_loop import loop
 from costline.serving.fleet import Fleet
-from costline.serving.recording import bin_edges_s
+from costline.serving.loop.event_loop import loop
+from costline.serving.loop.recording import bin_edges_s
+from costline.serving.loop.state import BOOTING, DRAINING, ON, STEPS, World
+from costline.serving.loop.world import point, world_of
 from costline.serving.requests import Requests
-from costline.serving.state import BOOTING, DRAINING, ON, STEPS, World
 from costline.serving.timestamps import Replicas, StepTrace, Timeline, Timestamps
-from costline.serving.world import point, world_of
 
 
 def simulate(
@@ -46,9 +46,7 @@ def simulate(
 def _timestamps(world: World) -> Timestamps:
     """The rows as arrays of the result; those of requests are views, so that ten million take no room twice."""
     run, rows, samples = world.run[0], world.requests, world.samples[: world.run[0]["samples"]]
-    sent = np.isfinite(rows["arrival_s"])
-    ends = np.concatenate([rows["finished_s"], rows["arrival_s"][sent], [0.0]])
-    end_s = float(np.nanmax(ends))
+    end_s = max(float(run["now_s"]), float(np.fmax.reduce(rows["finished_s"], initial=0.0)))
     replicas, trace = world.replicas, world.trace[: run["traced"]]
     is_on = np.isin(replicas["mode"], (ON, BOOTING, DRAINING))
     order = np.argsort(samples["time_s"], kind="stable")

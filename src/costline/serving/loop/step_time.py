@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from costline.serving.compiled import compiled
-from costline.serving.state import Row
+from costline.serving.loop.state import Row
 
 
 @compiled

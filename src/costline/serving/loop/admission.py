@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 
-from costline.serving.batch import begin_decoding, find_nearest_finish, worst_place
 from costline.serving.compiled import compiled
-from costline.serving.departures import preempt
-from costline.serving.kv_blocks import blocks_of, count_again, free_blocks, has_free
-from costline.serving.memory import cache_of, decoding_of, item_start_of, reading_of, requests_of
-from costline.serving.prefix_cache import cached_tokens, evict, pin, pinning_need
+from costline.serving.loop.batch import begin_decoding, find_nearest_finish, worst_place
+from costline.serving.loop.departures import preempt
+from costline.serving.loop.kv_blocks import blocks_of, count_again, free_blocks, has_free
+from costline.serving.loop.memory import cache_of, decoding_of, item_start_of, reading_of, requests_of
+from costline.serving.loop.prefix_cache import cached_tokens, evict, pin, pinning_need
+from costline.serving.loop.state import Row
+from costline.serving.loop.waiting import without_root
 from costline.serving.scheduler import chunk_tokens, has_come
-from costline.serving.state import Row
-from costline.serving.waiting import without_root
 
 
 @compiled

@@ -7,7 +7,7 @@ from above, `decode_blocks`; it is counted again whenever the bound would decide
 from __future__ import annotations
 
 from costline.serving.compiled import compiled
-from costline.serving.state import Row, Rows
+from costline.serving.loop.state import Row, Rows
 
 
 @compiled

@@ -6,7 +6,7 @@ Knows when each comes; not where it goes.
 from __future__ import annotations
 
 from costline.serving.compiled import compiled
-from costline.serving.state import Row, Rows
+from costline.serving.loop.state import Row, Rows
 
 
 @compiled

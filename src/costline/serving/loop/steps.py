@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from costline.serving.admission import admit, evict_unused, make_room_to_decode, next_chunks
-from costline.serving.batch import (
+from costline.serving.compiled import compiled
+from costline.serving.loop.admission import admit, evict_unused, make_room_to_decode, next_chunks
+from costline.serving.loop.batch import (
     NEVER,
     begin_decoding,
     copy_sequence,
@@ -17,11 +18,12 @@ from costline.serving.batch import (
     leave_reading,
     stop_decoding,
 )
-from costline.serving.compiled import compiled
-from costline.serving.departures import finish, prompt_has_ended
-from costline.serving.kv_blocks import fitting_steps
-from costline.serving.memory import decoding_of, next_s_of, numbers_of, reading_of, requests_of
-from costline.serving.recording import record_gaps, record_sample, record_steps
+from costline.serving.loop.departures import finish, prompt_has_ended
+from costline.serving.loop.kv_blocks import fitting_steps
+from costline.serving.loop.memory import decoding_of, next_s_of, numbers_of, reading_of, requests_of
+from costline.serving.loop.recording import record_gaps, record_sample, record_steps
+from costline.serving.loop.state import DECODING, IDLE, READING, Row
+from costline.serving.loop.step_time import decode_attention, prefill_attention_s, shared_s
 from costline.serving.scheduler import (
     CONTINUOUS,
     DYNAMIC,
@@ -31,8 +33,6 @@ from costline.serving.scheduler import (
     run_time_s,
     steps_below,
 )
-from costline.serving.state import DECODING, IDLE, READING, Row
-from costline.serving.step_time import decode_attention, prefill_attention_s, shared_s
 
 
 @compiled

@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from costline.serving.compiled import compiled
-from costline.serving.deliveries import send
-from costline.serving.departures import stop_replica
-from costline.serving.memory import deliveries_of, next_s_of, replicas_of, requests_of
+from costline.serving.loop.deliveries import send
+from costline.serving.loop.departures import stop_replica
+from costline.serving.loop.memory import deliveries_of, next_s_of, replicas_of, requests_of
+from costline.serving.loop.state import BOOTING, DOWN, DRAINING, OFF, ON, Row
+from costline.serving.loop.waiting import without_root
 from costline.serving.scheduler import FCFS, wanted_replicas
-from costline.serving.state import BOOTING, DOWN, DRAINING, OFF, ON, Row
-from costline.serving.waiting import without_root
 
 WAITING, IN_FLIGHT, TOKENS_PER_S = 0, 1, 2
 

@@ -14,7 +14,7 @@ from numba.extending import intrinsic  # type: ignore[import-untyped]
 
 from costline.quantities import Array
 from costline.serving.compiled import compiled
-from costline.serving.state import (
+from costline.serving.loop.state import (
     CACHED_ITEM,
     DELIVERY,
     ENGINE,

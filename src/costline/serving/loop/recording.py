@@ -11,9 +11,9 @@ import numpy as np
 
 from costline.quantities import MICRO, Array
 from costline.serving.compiled import compiled
-from costline.serving.kv_blocks import counted_blocks
-from costline.serving.memory import decoding_of, itl_tokens_of, samples_of, trace_of
-from costline.serving.state import DECODING, Row
+from costline.serving.loop.kv_blocks import counted_blocks
+from costline.serving.loop.memory import decoding_of, itl_tokens_of, samples_of, trace_of
+from costline.serving.loop.state import DECODING, Row
 
 BINS_A_DOUBLING = 32
 BINS = 32 * BINS_A_DOUBLING

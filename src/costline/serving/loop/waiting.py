@@ -6,8 +6,8 @@ Knows the order of requests; not when they may join.
 from __future__ import annotations
 
 from costline.serving.compiled import compiled
+from costline.serving.loop.state import Rows
 from costline.serving.scheduler import SJF
-from costline.serving.state import Rows
 
 
 @compiled

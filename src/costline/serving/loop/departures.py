@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from costline.serving.batch import close_gap, leave_reading, stop_decoding
 from costline.serving.compiled import compiled
-from costline.serving.deliveries import send
-from costline.serving.memory import (
+from costline.serving.loop.batch import close_gap, leave_reading, stop_decoding
+from costline.serving.loop.deliveries import send
+from costline.serving.loop.memory import (
     by_turn_of,
     cache_of,
     decoding_of,
@@ -25,10 +25,10 @@ from costline.serving.memory import (
     requests_of,
     think_s_of,
 )
-from costline.serving.prefix_cache import wipe
-from costline.serving.state import DOWN, IDLE, OFF, PREFILL, Row
+from costline.serving.loop.prefix_cache import wipe
+from costline.serving.loop.state import DOWN, IDLE, OFF, PREFILL, Row
+from costline.serving.loop.waiting import with_request, without_root
 from costline.serving.timestamps import FAILED, SERVED
-from costline.serving.waiting import with_request, without_root
 
 
 @compiled

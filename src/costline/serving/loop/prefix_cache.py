@@ -7,8 +7,8 @@ left and go, the longest unused first, when those are needed. All operations tak
 from __future__ import annotations
 
 from costline.serving.compiled import compiled
-from costline.serving.memory import cache_of, item_of, item_start_of, item_tokens_of, kept_tokens_of, requests_of
-from costline.serving.state import Row, Rows
+from costline.serving.loop.memory import cache_of, item_of, item_start_of, item_tokens_of, kept_tokens_of, requests_of
+from costline.serving.loop.state import Row, Rows
 
 
 @compiled

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from costline.serving.compiled import compiled, compiled_loop, fingerprint
-from costline.serving.deliveries import take
-from costline.serving.departures import send_next, settle
-from costline.serving.kv_blocks import blocks_of
-from costline.serving.memory import (
+from costline.serving.loop.deliveries import take
+from costline.serving.loop.departures import send_next, settle
+from costline.serving.loop.kv_blocks import blocks_of
+from costline.serving.loop.memory import (
     by_clock_of,
     by_turn_of,
     deliveries_of,
@@ -25,18 +25,16 @@ from costline.serving.memory import (
     replicas_of,
     requests_of,
 )
-from costline.serving.routing import route
-from costline.serving.scaling import activate, fault, release_if_empty, tick
+from costline.serving.loop.routing import route
+from costline.serving.loop.scaling import activate, fault, release_if_empty, tick
+from costline.serving.loop.state import BOOTING, IDLE, PREFILL, Row, Rows
+from costline.serving.loop.steps import end_step, shorten_run, start_step
+from costline.serving.loop.waiting import with_request
 from costline.serving.scheduler import FCFS
-from costline.serving.state import BOOTING, IDLE, PREFILL, Row, Rows
-from costline.serving.steps import end_step, shorten_run, start_step
 from costline.serving.timestamps import REJECTED, TOO_LONG
-from costline.serving.waiting import with_request
 
-MODULES = (
-    "compiled", "scheduler", "state", "memory", "step_time", "waiting", "kv_blocks", "prefix_cache", "deliveries",
-    "batch", "departures", "admission", "recording", "steps", "routing", "scaling", "event_loop", "timestamps",
-)  # fmt: skip
+ROOMS = sorted(Path(__file__).parent.glob("*.py"))
+BESIDE = [Path(__file__).parents[1] / name for name in ("compiled.py", "scheduler.py", "timestamps.py")]
 
 
 @compiled
@@ -175,4 +173,4 @@ def _loop(constant: int) -> Any:
     return loop
 
 
-loop = _loop(fingerprint(Path(__file__).parent, MODULES))
+loop = _loop(fingerprint([*ROOMS, *BESIDE]))

@@ -6,7 +6,7 @@ Knows replicas by their mode, role, load and prefix cache; not their engines' qu
 from __future__ import annotations
 
 from costline.serving.compiled import compiled
-from costline.serving.memory import (
+from costline.serving.loop.memory import (
     cache_of,
     engines_of,
     item_start_of,
@@ -15,9 +15,9 @@ from costline.serving.memory import (
     session_of,
     session_of_of,
 )
-from costline.serving.prefix_cache import cached_tokens
-from costline.serving.state import DECODE, ON, PREFILL, Row
-from costline.serving.step_time import chance, mixed_bits
+from costline.serving.loop.prefix_cache import cached_tokens
+from costline.serving.loop.state import DECODE, ON, PREFILL, Row
+from costline.serving.loop.step_time import chance, mixed_bits
 
 ROUND_ROBIN, RANDOM, LEAST_LOADED, POWER_OF_TWO, PREFIX_AWARE, SESSION = 0, 1, 2, 3, 4, 5
 

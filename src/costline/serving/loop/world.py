@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from costline.errors import InputError
 from costline.quantities import Array
 from costline.serving import fleet as settings
-from costline.serving.batch import NEVER
 from costline.serving.fleet import Engine, Fleet, Pool
-from costline.serving.recording import BINS
-from costline.serving.requests import Requests
-from costline.serving.state import (
+from costline.serving.loop.batch import NEVER
+from costline.serving.loop.recording import BINS
+from costline.serving.loop.state import (
     ARRAYS,
     CACHED_ITEM,
     DELIVERY,
@@ -34,6 +33,7 @@ from costline.serving.state import (
     Rows,
     World,
 )
+from costline.serving.requests import Requests
 from costline.serving.step_table import StepTable
 from costline.serving.timestamps import UNSENT
 
