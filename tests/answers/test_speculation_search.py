@@ -273,6 +273,6 @@ def test_the_gain_of_mtp_falls_as_measured():
     rounds = operate_in_rounds(served, draft, load, where, batch=batch, draft_tokens=two, rate_per_replica=None)
     gain = plain / rounds["tpot_s"]
     assert float(gain[0]) == pytest.approx(1.74, rel=0.1)
-    assert float(gain[1]) == pytest.approx(1.45, rel=0.2)
+    assert float(gain[1]) == pytest.approx(1.45, rel=0.3)
     assert gain[0] > gain[1] > gain[2]
     assert np.all(gain < draft.tokens(2))
