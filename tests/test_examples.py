@@ -20,6 +20,7 @@ PLANS = [
     path
     for path in sorted((ROOT / "examples").glob("*.yml"))
     if {"model", "workload"} <= set(yaml.safe_load(path.read_text("utf-8"))) <= set(Scenario.model_fields)
+    and not path.stem.startswith("simulate-")
 ]
 """Scenarios of `plan`; other commands' examples have blocks of their own."""
 

@@ -57,8 +57,8 @@ def load_latency(curve: LoadCurve, heading: str, rate: float | None, found: Late
     """Latency against load in steady state, the knee, and what was simulated."""
     load = curve.rate * count
     series = [
-        Series("E2E, steady state", tuple(load.tolist()), _ms(curve.e2e_s), "lines"),
-        Series("TTFT, steady state", tuple(load.tolist()), _ms(curve.ttft_s), "lines"),
+        Series("E2E, steady state", tuple(load.tolist()), _ms(curve.e2e_s + curve.wait_s), "lines"),
+        Series("TTFT, steady state", tuple(load.tolist()), _ms(curve.ttft_s + curve.wait_s), "lines"),
         Series("TPOT, steady state", tuple(load.tolist()), _ms(curve.tpot_s), "lines"),
     ]
     at = curve.knee
@@ -72,8 +72,8 @@ def load_latency(curve: LoadCurve, heading: str, rate: float | None, found: Late
         x=Axis("load (requests/s)"),
         y=Axis("time (ms)", log=True),
         series=tuple(series),
-        note="Lines are means without the chance of arrivals; the knee is where the batch is full or a step 1 % slower "
-        "makes answers 5 % slower.",
+        note="Lines are means in closed form, with the wait for a place. At the knee the batch is full, or a step 1 % "
+        "slower makes answers 5 % slower.",
     )
 
 

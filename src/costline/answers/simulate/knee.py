@@ -11,9 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from costline.quantities import Array, as_array
+from costline.serving.queueing import sakasegawa_wait_s
 from costline.serving.step_table import StepTable
 
 LOADS = 96
+MOST_KNOWN_GAIN = 0.999
+HALF_OCTAVE = math.log(2.0) / 2
 MOST_GAIN = 0.8
 """Gain at the knee: a step 1 % slower makes answers 5 % slower."""
 
@@ -40,6 +43,8 @@ class LoadCurve:
     ttft_s: Array
     gain: Array
     """Rate times the growth of a request's time with each further request: 1 - 1 / amplification."""
+    wait_s: Array
+    """Mean wait for a place where requests come at random and each place is a server: inf at the largest batch."""
 
     @property
     def knee(self) -> int:
@@ -68,9 +73,16 @@ def load_curve(table: StepTable, mix: Mix, *, most: int, chunk_tokens: int, late
     tpot = step + rate * step * extra
     first = late_steps * tpot + extra + table.request_s
     e2e = first + tpot * (mix.output_tokens - 1)
-    gain = np.clip(np.gradient(np.log(e2e), np.log(batch)), 0.0, 0.999)
+    gain = np.clip(_slope(np.log(batch), np.log(e2e)), 0.0, MOST_KNOWN_GAIN)
     rising = np.maximum.accumulate(rate) == rate
-    return LoadCurve(*(one[rising] for one in (batch, rate, e2e, tpot, first, gain)))
+    wait = sakasegawa_wait_s(batch[-1], rate / rate.max(), e2e, 1.0)
+    return LoadCurve(*(one[rising] for one in (batch, rate, e2e, tpot, first, gain, wait)))
+
+
+def _slope(at: Array, values: Array) -> Array:
+    """Growth over a stretch of a factor of two, so that steps of captured graphs do not count as growth."""
+    low, high = np.maximum(at - HALF_OCTAVE, at[0]), np.minimum(at + HALF_OCTAVE, at[-1])
+    return (np.interp(high, at, values) - np.interp(low, at, values)) / (high - low)
 
 
 def decode_step_s(table: StepTable, batch: Array, context_tokens: float) -> Array:

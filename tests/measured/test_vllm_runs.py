@@ -1,0 +1,56 @@
+"""Whole runs of vLLM on H100 beside what `simulate` says: how far off it is, and that the file is read as it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import calibrate_serving
+from costline.errors import CatalogError
+from costline.measure.vllm_runs import METRICS, VllmRun, read_vllm_runs
+
+pytestmark = pytest.mark.measured
+MEAN_ERROR = {"e2e_mean": 0.035, "itl_mean": 0.035, "ttft_mean": 0.05, "ttft_p90": 0.06, "e2e_p99": 0.10}
+"""Mean size over 24 stages, with arrivals drawn with another seed than the fit's."""
+
+
+@pytest.fixture(scope="module")
+def runs(shared: Path) -> tuple[VllmRun, ...]:
+    return read_vllm_runs(shared / "measured" / calibrate_serving.FILE)
+
+
+@pytest.fixture(scope="module")
+def errors(runs: tuple[VllmRun, ...]) -> list[tuple[str, dict[str, float]]]:
+    return calibrate_serving.labelled(calibrate_serving.cases(runs))
+
+
+def test_the_file_holds_15_runs_of_six_models(runs: tuple[VllmRun, ...]):
+    assert len(runs) == 15
+    assert sum(len(run.stages) for run in runs) == 24
+    assert len({run.model for run in runs}) == 6
+    assert all(set(METRICS) - {"itl_mean"} <= set(stage.measured_s) for run in runs for stage in run.stages)
+
+
+def test_the_mean_gap_is_from_nominal_lengths(runs: tuple[VllmRun, ...]):
+    """Llama-2 general at 20/s: (4158 - 51.9) ms over 247 gaps."""
+    stage = next(run for run in runs if "llama-2" in run.id and run.workload == "general").stages[1]
+    assert stage.rate == 20
+    assert stage.measured_s["itl_mean"] == pytest.approx((4.158 - 0.0519) / 247, rel=1e-3)
+
+
+@pytest.mark.parametrize("metric", MEAN_ERROR)
+def test_errors_stay_within_what_is_stated(errors: list[tuple[str, dict[str, float]]], metric: str):
+    assert np.mean([abs(row[metric]) for _, row in errors]) <= MEAN_ERROR[metric]
+
+
+def test_no_stage_is_far_off(errors: list[tuple[str, dict[str, float]]]):
+    assert {label for label, row in errors if abs(row["e2e_mean"]) > 0.12} == set()
+
+
+def test_another_file_is_refused(tmp_path: Path):
+    path = tmp_path / "x.json"
+    path.write_text("[]", encoding="utf-8")
+    with pytest.raises(CatalogError, match=r"x\.json is no file of serving runs"):
+        read_vllm_runs(path)
