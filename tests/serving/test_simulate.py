@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from costline.errors import InputError
 from costline.serving.fleet import Autoscaler, Engine, Failure, Fleet, Pool, Speculation, replicas
 from costline.serving.queueing import allen_cunneen_wait_s, erlang_c
-from costline.serving.requests import Requests, grouped_prefixes, hashed_prefixes
+from costline.serving.requests import Prefixes, Requests, grouped_prefixes, hashed_prefixes
 from costline.serving.simulate import simulate
 from costline.serving.step_table import StepTable, affine_table
 from costline.serving.timestamps import FAILED, REJECTED, TOO_LONG, UNSENT, Timestamps
@@ -250,6 +250,14 @@ def test_hashed_blocks_hit_as_far_as_they_are_alike():
     )  # fmt: skip
     found = simulate(requests, replicas(TABLE, Engine(kv_capacity_tokens=10_000)))
     assert found.cached_tokens.tolist() == [0, 1024, 1520]
+
+
+def test_items_need_not_fill_blocks():
+    # A system prompt of 100 tokens, then documents of 205: the block between them belongs to the document.
+    prefixes = Prefixes(np.array([0, 2, 4, 6]), np.array([0, 1, 0, 2, 0, 1]), np.array([100, 205, 100, 205, 100, 205]))
+    requests = Requests(np.arange(3) * 10.0, np.full(3, 400), np.full(3, 5), prefixes)
+    found = simulate(requests, replicas(TABLE, Engine(kv_capacity_tokens=10_000)))
+    assert found.cached_tokens.tolist() == [0, 96, 304]
 
 
 def test_a_turn_finds_the_answer_before_it():

@@ -32,8 +32,8 @@ class Prefixes:
     tokens: Integers
     """[items in all]  tokens that the item covers"""
     kept_tokens: Integers | None = None
-    """[requests]  for groups: tokens that the request leaves in the cache for its group when it ends (a turn of a
-    conversation leaves its answer too); as many as its item where this is None"""
+    """[requests]  tokens from the prompt's start that the request leaves in the cache when it ends, under its last item
+    (a turn of a conversation leaves its answer too); as many as its items cover where this is None"""
 
 
 @dataclass(frozen=True)

@@ -12,37 +12,39 @@ from costline.serving.loop.state import Row, Rows
 
 
 @compiled
-def item_blocks(run: Row, position: int, covered: int, prompt: int, block: int) -> int:
-    """Whole blocks that an item fills of a prompt of which those before it cover some tokens."""
-    return max(0, min(int(item_tokens_of(run)[position]), prompt - covered)) // block
+def item_end(run: Row, position: int, covered: int, prompt: int) -> int:
+    """Tokens of a prompt that an item and those before it cover."""
+    return min(covered + int(item_tokens_of(run)[position]), prompt)
 
 
 @compiled
 def cached_tokens(run: Row, cache: Rows, request: int, block: int) -> int:
     """Tokens at the start of a prompt that are in the cache; the last token is always computed."""
     prompt = requests_of(run)[request].input
-    covered = 0
+    covered, found = 0, 0
     for position in range(item_start_of(run)[request], item_start_of(run)[request + 1]):
-        here = min(item_blocks(run, position, covered, prompt, block), int(cache[item_of(run)[position]].blocks))
-        covered += here * block
-        if here * block < item_tokens_of(run)[position]:
+        end = item_end(run, position, covered, prompt)
+        blocks = end // block - covered // block
+        held = min(blocks, int(cache[item_of(run)[position]].blocks))
+        found += held
+        if held < blocks:
             break
-    return min(covered, (prompt - 1) // block * block)
+        covered = end
+    return min(found * block, (prompt - 1) // block * block)
 
 
 @compiled
 def pinning_need(run: Row, cache: Rows, request: int, block: int) -> tuple[int, int]:
     """Blocks of the prompt that its items cover, and those of them that no running request holds yet."""
     prompt = requests_of(run)[request].input
-    covered, shared, need = 0, 0, 0
+    covered, need = 0, 0
     for position in range(item_start_of(run)[request], item_start_of(run)[request + 1]):
-        blocks = item_blocks(run, position, covered, prompt, block)
+        end = item_end(run, position, covered, prompt)
+        blocks = end // block - covered // block
         item = cache[item_of(run)[position]]
-        held = int(item.blocks) if item.users > 0 else 0
-        shared += blocks
-        covered += blocks * block
-        need += max(blocks, int(item.blocks)) - held
-    return shared, need
+        need += max(blocks, int(item.blocks)) - (int(item.blocks) if item.users > 0 else 0)
+        covered = end
+    return covered // block, need
 
 
 @compiled
@@ -82,8 +84,9 @@ def pin(me: Row, run: Row, cache: Rows, request: int, block: int) -> None:
     for position in range(item_start_of(run)[request], item_start_of(run)[request + 1]):
         number = item_of(run)[position]
         item = cache[number]
-        blocks = item_blocks(run, position, covered, prompt, block)
-        covered += blocks * block
+        end = item_end(run, position, covered, prompt)
+        blocks = end // block - covered // block
+        covered = end
         if item.users == 0:
             if item.blocks > 0:
                 unlink(me, cache, number)
@@ -111,10 +114,14 @@ def unpin(me: Row, run: Row, cache: Rows, request: int, items: int) -> None:
 @compiled
 def keep_answer(me: Row, run: Row, request: int, held: int, block: int) -> None:
     """What a group's request leaves behind when it ends, of the tokens that it holds: its next turn starts with it."""
-    if len(kept_tokens_of(run)) == 0 or item_start_of(run)[request + 1] == item_start_of(run)[request]:
+    start, end = item_start_of(run)[request], item_start_of(run)[request + 1]
+    if len(kept_tokens_of(run)) == 0 or end == start:
         return
-    item = cache_of(run, me.number)[item_of(run)[item_start_of(run)[request]]]
-    blocks = min(int(kept_tokens_of(run)[request]), held) // block
+    before = 0
+    for position in range(start, end - 1):
+        before += item_tokens_of(run)[position]
+    item = cache_of(run, me.number)[item_of(run)[end - 1]]
+    blocks = min(int(kept_tokens_of(run)[request]), held) // block - before // block
     if blocks > item.blocks:
         me.pinned_blocks += blocks - item.blocks
         item.blocks = blocks
