@@ -57,7 +57,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     app.state.desk = desk
     names()
     static_files.asset(static_files.PLOTLY)
-    await desk.open()
+    await desk.start()
     if app.state.settings.ahead:
         desk.ask("plan", pages.first_question(), long=True, client="")
     yield

@@ -130,7 +130,7 @@ class Desk:
                 job.task.cancel()
         return bool(found)
 
-    async def open(self) -> None:
+    async def start(self) -> None:
         """Starts the workers that are needed first."""
         await asyncio.gather(self.quick.ready(1), self.long.ready(1))
 
@@ -140,5 +140,5 @@ class Desk:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.quick.close()
-        self.long.close()
+        await self.quick.close()
+        await self.long.close()

@@ -10,6 +10,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +51,7 @@ class Worker:
             async with asyncio.timeout(START_S):
                 await worker._next()
         except BaseException:
-            worker.end()
+            await worker.end()
             raise
         return worker
 
@@ -74,10 +75,12 @@ class Worker:
         """Whether it can still be asked."""
         return self.process.returncode is None
 
-    def end(self) -> None:
-        """Ends the process, whatever it does."""
+    async def end(self) -> None:
+        """Ends the process, whatever it does, and waits until it is gone."""
         if self.alive:
             self.process.kill()
+        with suppress(ConnectionError):
+            await self.process.communicate()
 
 
 @dataclass
@@ -126,14 +129,14 @@ class Lane:
             async with asyncio.timeout(self.limit_s):
                 reply = await worker.ask(message, tell)
         except TimeoutError:
-            worker.end()
+            await worker.end()
             words = f"{question} took longer than {self.limit_s:g} s"
             return Reply(422, {}, f"{words}; ask for less: fewer accelerators, models or requests")
         except (asyncio.IncompleteReadError, ConnectionError):
-            worker.end()
+            await worker.end()
             return Reply(422, {}, f"{question} needed more memory or time than a worker has; ask for less")
         except BaseException:  # cancelled: the process is in the middle of something
-            worker.end()
+            await worker.end()
             raise
         self.idle.append(worker)
         return reply
@@ -143,10 +146,10 @@ class Lane:
             worker = self.idle.pop()
             if worker.alive:
                 return worker
+            await worker.end()
         return await Worker.start(self.worker_bytes)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Ends the idle workers; busy ones end with the tasks that wait for them."""
-        for worker in self.idle:
-            worker.end()
-        self.idle.clear()
+        idle, self.idle = self.idle, []
+        await asyncio.gather(*(worker.end() for worker in idle))

@@ -13,7 +13,16 @@ from pydantic import Field, ValidationError
 
 from costline.answers import block_faults
 from costline.answers.compare.scenario import CompareScenario
-from costline.answers.scenario import Degree, DeploymentBlock, Scenario, ScenarioBlock, SloBlock, Tokens, UsdPerHour
+from costline.answers.scenario import (
+    MAX_TOKENS,
+    Degree,
+    DeploymentBlock,
+    Scenario,
+    ScenarioBlock,
+    SloBlock,
+    Tokens,
+    UsdPerHour,
+)
 from costline.errors import InputError
 
 Names = Annotated[list[Annotated[str, Field(max_length=300)]], Field(min_length=1, max_length=16)]
@@ -34,7 +43,7 @@ class EstimateQuestion(ScenarioBlock):
     ep: Degree | None = Field(default=None, description="expert parallel degree: 1 or tp·dp")
     batch: float = Field(default=1, description="sequences that decode together", gt=0)
     context: float | None = Field(default=None, description="cached tokens of each", gt=0)
-    new_tokens: int = Field(default=1, description="new tokens of each a step", ge=1, le=1_000_000)
+    new_tokens: int = Field(default=1, description="new tokens of each a step", ge=1, le=MAX_TOKENS)
     weights: Text = Field(default="checkpoint", description="weight format")
     kv: Text = Field(default="bf16", description="cache format")
     activations: Text = Field(default="auto", description="input format of the linear layers")
