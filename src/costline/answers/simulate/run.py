@@ -75,7 +75,9 @@ def setting(asked: Scenario, replica: Replica) -> Setting:
     requests = drawn.requests
     longest = float(np.max(requests.input_tokens + requests.output_tokens))
     reach = Reach(block.max_batched_tokens, most, longest)
+    machine = replica.engine.rates.machine
     engine = Engine(
+        policy="prefill_first" if machine is not None and machine.overheads.prompts_first else "decode_first",
         kv_capacity_tokens=replica.kv_capacity_tokens,
         max_batched_tokens=block.max_batched_tokens,
         max_sequences=most,

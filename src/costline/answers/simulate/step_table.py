@@ -60,7 +60,9 @@ def step_table(engine: Engine, where: Layout, reach: Reach) -> StepTable:
     if rates.machine is not None:
         graph = min(added.padded_up_to, GRAPH_OVER_SEQUENCES * reach.max_sequences) / lanes
         if graph:
-            tokens_s, mixed_s = _launched_s(parts, _a_lane(most, lanes), graph, engine.model, added), 0.0
+            tokens_s = _launched_s(parts, _a_lane(most, lanes), graph, engine.model, added)
+        if added.launch_layer_s > 0:
+            mixed_s = 0.0  # what a prompt adds is the launch of a step beyond the graphs, which the tokens have
         attention = attention * served_share(engine, where, axes, rates.machine, added)
         sampler_s = added.sampler_s * engine.model.vocab * samples_by_top_p(engine.model)
     return StepTable(
