@@ -37,6 +37,8 @@ web: $(VENV)/.stamp ## Serve the web application on this machine
 	@$(BIN)/costline web
 
 calibrate: $(VENV)/.stamp ## Fit the coefficients of catalog/data/calibration from measured files in SHARED
+	@$(BIN)/python tools/calibrate_kernels.py $(SHARED)
+	@$(BIN)/python tools/calibrate_steps.py $(SHARED)
 	@$(BIN)/python tools/calibrate.py $(SHARED)
 
 help: ## List these targets

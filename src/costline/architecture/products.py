@@ -92,7 +92,7 @@ def _left(group: LayerGroup, hidden: int, where: Layout) -> dict[str, tuple[list
     }
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _has_rest(group: LayerGroup, hidden: int) -> frozenset[str]:
     """Operations with matrices that are not listed; biases alone are none."""
     whole = _left(group, hidden, layout())

@@ -49,6 +49,8 @@ class StepOverheads:
     """Client, tokeniser and scheduler before the first token of a request."""
     prompts_first: bool = False
     """Prompts run in steps of their own before the next decode step."""
+    fuses_all_reduce: bool = False
+    """Picks its own or the library's all-reduce by size, with the norm behind it in one kernel."""
     latent_stream_interval: float = 1.0
     """Tokens after which the engine's recipes for latent attention send the next ones."""
     notes: str = ""
@@ -73,6 +75,7 @@ _BLOCK = Block(
         "mixed_step_ms": Field(_TIME_MS, to="mixed_step_s"),
         "request_ms": Field(_TIME_MS, to="request_s"),
         "prompts_first": Field(Flag(), default=False),
+        "fuses_all_reduce": Field(Flag(), default=False),
         "latent_stream_interval": Field(Number(positive=True), default=1.0),
         "notes": Field(Text(), default=""),
     }

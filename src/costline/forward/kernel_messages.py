@@ -61,6 +61,8 @@ def _all_reduce_s(machine: Machine, size: Array, devices: Array) -> Array:
     if machine.system.fabric.topology == "pcie" or not engine:
         return library
     own = engine_all_reduce_time_s(size, devices, device=device, kernel=engine_all_reduce(family, engine)[0])
+    if machine.overheads.fuses_all_reduce:
+        return np.minimum(own, library)
     takes_own = runs_own_kernel(size, devices, engine=engine, family=family)
     return np.where(takes_own, np.minimum(own, library), library)
 

@@ -222,7 +222,7 @@ def expanded_width(attention: Attention, latent: Latent | None) -> float:
     return (latent.nope_dim + latent.rope_dim if latent else attention.head_dim) + attention.value_dim
 
 
-def pass_time(cost: Cost, *, machine: Machine, hbm_bytes_per_s: float, kernels: float) -> Timed:
+def pass_time(cost: Cost, *, machine: Machine, hbm_bytes_per_s: float, kernels: Array | float) -> Timed:
     """Kernels that only pass over activations, the datasheet's bandwidth times a fraction."""
     floor_s = as_array(kernels * machine.overheads.pointwise_floor_s)
     return Timed(cost.hbm_bytes / hbm_bytes_per_s + floor_s, floor_s)

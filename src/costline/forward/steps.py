@@ -133,15 +133,20 @@ def _add_waits(
     waits["launch and host"] = waits["launch and host"] + floor
 
 
-def _add_message(step: StepTime, message: Message, rates: Rates, time_s: Array | None = None) -> None:
-    """A collective, by its kernels where there are any; `time_s` is that of one where the caller knows it."""
+def _add_message(
+    step: StepTime, message: Message, rates: Rates, time_s: Array | None = None, *, needed: bool = True
+) -> None:
+    """A collective, by its kernels where there are any; `time_s` is that of one where the caller knows it.
+
+    What an engine sends without need (`needed` false) takes time, but bounds nothing.
+    """
     if not np.any((message.group > 1) & (message.count > 0)):
         return
     active = np.where(message.count > 0, message.group, 1.0)
     sent = np.where(message.count > 0, 1.0, 0.0) * np.maximum(message.count, 0.0)
     limit = collective_time_s(message.collective, message.bytes_per_device, active, _at(rates).system)
     ideal = np.where(sent > 0, limit, 0.0) * sent
-    step.network_s = step.network_s + ideal
+    step.network_s = step.network_s + (ideal if needed else 0.0)
     time = ideal
     if rates.machine is not None:
         once = message_time_s(message, active, rates.machine, rates.system) if time_s is None else time_s
@@ -168,7 +173,8 @@ def _kernel_of(
         latent = cost.name == "projections" and group.attention is not None and group.attention.latent is not None
         around = as_array(machine.overheads.latent_layer_s if latent else 0.0)
         return found + Timed(around, around)
-    kernels = cost.kernels * PASSES_A_NORM
+    fused = np.where(where.tp > 1, 1.0, 0.0) if machine.overheads.fuses_all_reduce else as_array(0.0)
+    kernels = cost.kernels * (PASSES_A_NORM - fused)
     return pass_time(cost, machine=machine, hbm_bytes_per_s=rates.hbm_bytes_per_s, kernels=kernels)
 
 
@@ -215,7 +221,8 @@ def _add_token_messages(
             _add_message(step, message, rates, time_s)
     if machine is not None:
         vectors = alone.tokens / where.dp * (model.hidden * EMBEDDING_BYTES)
-        _add_message(step, Message("embedding_all_reduce", "all_reduce", where.tp, vectors, as_array(1.0)), rates)
+        cut = Message("embedding_all_reduce", "all_reduce", where.tp, vectors, as_array(1.0))
+        _add_message(step, cut, rates, needed=False)
 
 
 def _exchange_s(message: Message, moe: Moe, model: Model, tokens: Array, machine: Machine) -> Array:

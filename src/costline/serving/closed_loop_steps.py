@@ -105,14 +105,12 @@ def prompts_taken(
 def decode_run(count: int, held: float, ahead: int, until_s: float, t: StepTables) -> tuple[int, float]:
     """Decode steps until an answer ends (`ahead` steps) or a request comes (in `until_s`), and their time."""
     start_s = decode_step_s(count, held / count, t)
-    steps = max(min(ahead, int(np.ceil(min(until_s / start_s, 1e9)))), 1)
+    steps = max(int(np.ceil(min(until_s / start_s, float(ahead)))), 1)
     end_s = decode_step_s(count, held / count + steps - 1, t)
     return steps, steps * (start_s + end_s) / 2
 
 
-def mean_latencies_s(
-    clients: int, rules: Rules, prompts: Array, answers: Array, t: StepTables
-) -> tuple[float, float]:
+def mean_latencies_s(clients: int, rules: Rules, prompts: Array, answers: Array, t: StepTables) -> tuple[float, float]:
     """Mean time to the first token and mean time per further token of all requests."""
     requests, started = prompts.size, min(clients, prompts.size)
     arrivals = [(t.request_s, i) for i in range(started)]

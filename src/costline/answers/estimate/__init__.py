@@ -83,15 +83,9 @@ def estimate(
     """
     record = the_model(_model_block(model, config))
     check_fixed(record, Fixed(tp, pp, dp, ep))
-    asked = _asked(
-        isl, osl, concurrency, cached_tokens=prefix, length_spread=length_spread,
-        max_batched_tokens=max_batched_tokens, stream_interval=stream_interval,
-    )  # fmt: skip
-    if asked is not None:
-        check_context(record, asked.input_tokens + asked.output_tokens, "isl + osl")
-        batch = asked.concurrency if batch == 1 else batch
-        context = asked.input_tokens + asked.output_tokens / 2 if context is None else context
-    context = min(CONTEXT, record.max_context_tokens or CONTEXT) if context is None else context
+    settings = {"max_batched_tokens": max_batched_tokens, "stream_interval": stream_interval}
+    asked = _asked(isl, osl, concurrency, cached_tokens=prefix, length_spread=length_spread, **settings)
+    batch, context = _decoding(record, batch, context, asked)
     _check_numbers(batch=batch, context=context, new_tokens=new_tokens)
     check_context(record, context, "context")
     _check_choices(calibration, memory_utilization)
@@ -102,27 +96,16 @@ def estimate(
     formats = Formats(table, kv_format(kv), activation_format(site.chip, table, activations))
     runner = Engine(record, formats, the_rates(site, calibration), site, memory_utilization)
     paid = the_price(_price_block(price), site.chip)
-    decode = _phase(runner, [decode_segment(batch / pp, context, new_tokens)], where)
-    prompt = context if asked is None else asked.input_tokens - asked.cached_tokens
-    prefill = _phase(runner, [prefill_segment(1, prompt, 0 if asked is None else asked.cached_tokens)], where)
     devices = int(tp * pp * dp)
-    decode |= _rates(batch * new_tokens / decode["step_time_s"], devices) | {"tpot_s": decode["step_time_s"]}
-    prefill |= _rates(pp * prompt / prefill["step_time_s"], devices) | {"time_s": prefill["step_time_s"]}
+    decode, prefill = _phases(runner, where, (batch, context, new_tokens), asked)
     _add_ranges(runner, decode, prefill, calibration)
     data: dict[str, Any] = {
         "question": "estimate",
-        "model": record.id,
-        "accelerator": site.chip.id,
-        "system": site.system.id,
-        "accelerators": devices,
+        **{"model": record.id, "accelerator": site.chip.id, "system": site.system.id, "accelerators": devices},
         **{"tp": tp, "pp": pp, "dp": dp, "ep": int(where.ep)},
-        "batch": batch,
-        "context_tokens": context,
-        "new_tokens": new_tokens,
+        **{"batch": batch, "context_tokens": context, "new_tokens": new_tokens},
         "formats": {"weights": label, "kv_cache": formats.kv, "activations": formats.activations},
-        "calibration": calibration,
-        "decode": decode,
-        "prefill": prefill,
+        **{"calibration": calibration, "decode": decode, "prefill": prefill},
         "memory": _memory(runner, where, context, batch),
         "cost": _cost(paid, devices, decode["tokens_per_s"], prefill["tokens_per_s"]),
     }
@@ -131,6 +114,29 @@ def estimate(
         data["serving"] = serving_block(runner, asked, where, bounds)
     words = summary(data, record)
     return Answer("estimate", data, tables(data), charts(data), words, step_sources(record, site, paid, calibration))
+
+
+def _decoding(record: Model, batch: float, context: float | None, asked: Asked | None) -> tuple[float, float]:
+    """Sequences that decode together and their context: as given, or those of a loop in the middle of its answers."""
+    if asked is not None:
+        check_context(record, asked.input_tokens + asked.output_tokens, "isl + osl")
+        batch = asked.concurrency if batch == 1 else batch
+        context = asked.input_tokens + asked.output_tokens / 2 if context is None else context
+    return batch, min(CONTEXT, record.max_context_tokens or CONTEXT) if context is None else context
+
+
+def _phases(
+    engine: Engine, where: Layout, decoding: tuple[float, float, int], asked: Asked | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A decode step and the prefill of one prompt, with their rates."""
+    (batch, context, new_tokens), pp, devices = decoding, float(where.pp), int(where.devices)
+    cached = asked.cached_tokens if asked else 0.0
+    prompt = asked.input_tokens - cached if asked else context
+    decode = _phase(engine, [decode_segment(batch / pp, context, new_tokens)], where)
+    prefill = _phase(engine, [prefill_segment(1, prompt, cached)], where)
+    decode |= _rates(batch * new_tokens / decode["step_time_s"], devices) | {"tpot_s": decode["step_time_s"]}
+    prefill |= _rates(pp * prompt / prefill["step_time_s"], devices) | {"time_s": prefill["step_time_s"]}
+    return decode, prefill
 
 
 def _check_choices(calibration: str, memory_utilization: float | None) -> None:

@@ -1,0 +1,85 @@
+"""Operations by their kernels: the busiest device of experts, and expected times never below the datasheet's bound."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costline.architecture.operations import Formats, decode_segment, prefill_segment
+from costline.architecture.products import COMPONENTS, layer_products
+from costline.architecture.sharding import layer_parameters_per_device, layout
+from costline.catalog.efficiency import efficiency
+from costline.catalog.find import chip, system
+from costline.catalog.models import models
+from costline.forward.kernel_times import busiest_pairs
+from costline.forward.rates import expected_rates, ideal_rates, with_top_p
+from costline.forward.steps import step_time
+from costline.quantities import as_array
+
+MODELS = models()
+DEVICES = ("h100-sxm", "b200-sxm", "a100-80gb-sxm", "l40s", "mi300x", "tpu-v5e", "trainium2")
+
+
+def test_busiest_pairs():
+    pairs, devices = as_array([64.0, 4096.0]), as_array([1.0, 8.0])
+    grid = busiest_pairs(pairs[:, None], devices)
+    alone = [[float(busiest_pairs(as_array(p), as_array(r))) for r in devices] for p in pairs]
+    np.testing.assert_allclose(grid, alone)
+    assert grid[:, 0].tolist() == [64.0, 4096.0]
+    draws = np.random.default_rng(0).multinomial(4096, [1 / 8] * 8, size=2000).max(axis=1)
+    assert grid[1, 1] == pytest.approx(draws.mean(), rel=0.03)
+    assert float(busiest_pairs(as_array(1e9), as_array(8.0))) == pytest.approx(1e9 / 8, rel=1e-3)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    id=st.sampled_from(sorted(MODELS)),
+    device=st.sampled_from(DEVICES),
+    engine=st.sampled_from(["vllm", "sglang", "tensorrt-llm", "another"]),
+    weights=st.sampled_from(["bf16", "fp8", "fp8_block", "int4", "nvfp4"]),
+    kv=st.sampled_from(["bf16", "fp8"]),
+    tp=st.sampled_from([1, 2, 8, 16]),
+    batch=st.integers(1, 2048),
+    context=st.integers(1, 100_000),
+    prompt=st.integers(2, 16_384),
+)
+def test_no_expected_step_beats_the_datasheet(id, device, engine, weights, kv, tp, batch, context, prompt):
+    one = chip(device)
+    wired = system(one.system)
+    narrow = "fp8" if weights.startswith("fp8") and one.dense_flop_per_s.get("fp8") else "bf16"
+    formats, where = Formats({"": weights, "head": "bf16", "embedding": "bf16"}, kv, narrow), layout(tp)
+    segments = [decode_segment(batch, context), prefill_segment(1, prompt, context)]
+    rates = expected_rates(one, wired, efficiency(one), engine)
+    found = step_time(MODELS[id], segments, where, formats, rates)
+    limit = step_time(MODELS[id], segments, where, formats, ideal_rates(one, wired))
+    assert float(found.lower_bound_s) == pytest.approx(float(limit.lower_bound_s))
+    if np.isfinite(float(limit.expected_s)):
+        assert float(found.expected_s) >= float(limit.lower_bound_s) * (1 - 1e-9)
+        assert float(found.expected_s) == pytest.approx(sum(map(float, found.waits_s.values())))
+
+
+@pytest.mark.parametrize("tp", [1, 4])
+def test_products_have_the_parameters_of_their_layer(tp: int):
+    where = layout(tp)
+    for model in MODELS.values():
+        for group in model.layers:
+            counts = layer_parameters_per_device(group, model.hidden, where)
+            for name, products in layer_products(group, model.hidden, where).items():
+                due = float(counts[COMPONENTS.get(name, name)])
+                held = sum(float(one.columns * one.depth) for one in products)
+                assert held == pytest.approx(due, rel=2e-3, abs=17 * model.hidden), (model.id, name)
+
+
+def test_top_p_costs_each_sequence_its_vocabulary():
+    one = chip("h100-sxm")
+    rates = expected_rates(one, system(one.system), efficiency(one))
+    model = MODELS["llama-3.1-8b"]
+    plain, sorted_ = (
+        step_time(model, [decode_segment(100, 1000)], layout(), Formats({"": "bf16"}), each)
+        for each in (rates, with_top_p(rates, model.vocab))
+    )
+    assert rates.machine is not None
+    due = 100 * model.vocab * rates.machine.overheads.top_p_vocabulary_s
+    assert float(sorted_.expected_s - plain.expected_s) == pytest.approx(due)
