@@ -98,6 +98,15 @@ class PriceBlock(ScenarioBlock):
         return self
 
 
+class PreferenceBlock(ScenarioBlock):
+    """What makes one deployment better than another that meets the targets too."""
+
+    speed_exponent: float = Field(
+        default=0.0, description="a in speed^a per USD: 0 = the cheapest, 3 = a tenth faster is worth a third more",
+        ge=0.0, le=10.0,
+    )  # fmt: skip
+
+
 class Scenario(ScenarioBlock):
     """A question to the planner: a model and a workload at least."""
 
@@ -106,6 +115,7 @@ class Scenario(ScenarioBlock):
     workload: WorkloadBlock = Field(description="what users ask for")
     slo: SloBlock = Field(default_factory=SloBlock, description="service targets")
     deployment: DeploymentBlock = Field(default_factory=DeploymentBlock, description="what is fixed")
+    preference: PreferenceBlock = Field(default_factory=PreferenceBlock, description="how plans are ranked")
     price: PriceBlock = Field(default_factory=PriceBlock, description="what an hour costs")
     calibration: Literal["default", "none"] = Field(
         default="default", description="`default` = rates that kernels sustain, `none` = the datasheet's"

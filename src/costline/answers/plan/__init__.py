@@ -23,7 +23,7 @@ from costline.answers.scenario import Scenario
 from costline.answers.search import ranked, search_all
 from costline.answers.search.candidates import Candidates
 from costline.answers.search.reasons import excluded_by
-from costline.answers.search.rows import frontier_rows, plan_row
+from costline.answers.search.rows import frontier_rows, plan_row, trade_offs
 from costline.answers.sources import plan_sources
 from costline.catalog.records import Model
 from costline.errors import InfeasibleError, InputError
@@ -52,7 +52,7 @@ def plan(
     check_context(model, work.input_mean + work.output_mean, "workload.input_tokens + output_tokens")
     found = search_all(asked, model)
     unpriced = [site.chip.id for site in sites(asked) if the_price(asked.price, site.chip) is None]
-    best = ranked(found)
+    best = ranked(found, asked.preference.speed_exponent)
     if not best:
         raise InfeasibleError(excluded_by(found, asked, model))
     day = today or datetime.date.today()
@@ -71,6 +71,7 @@ def plan(
         "plans": rows,
         "frontier": front,
         "frontier_by_accelerator": by_chip,
+        "trade_offs": trade_offs(found),
         "what_helps": help_rows,
         "quantisation": formats,
         "prefix_reuse": prefix_reuse(first, at, asked),
@@ -126,7 +127,7 @@ def _best_cost(scenario: Scenario, model: Model, accelerators: list[str]) -> flo
     """Least cost of a changed question on some of the accelerators."""
     system = scenario.system.model_copy(update={"accelerator": accelerators})
     found = search_all(scenario.model_copy(update={"system": system}), model)
-    best = ranked(found)
+    best = ranked(found, scenario.preference.speed_exponent)
     return float(found[best[0][0]].columns["usd_per_mtok"][best[0][1]]) if best else float("inf")
 
 

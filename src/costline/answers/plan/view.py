@@ -30,6 +30,7 @@ _PLAN_COLUMNS = (
     Column("tokens_per_s_per_accelerator", "tok/s/chip", "rate", minor=5),
     Column("usd_per_hour", "$/hour", "usd", minor=2),
     Column("usd_per_mtok", "$/Mtok out", "usd"),
+    Column("joule_per_token", "J/token", "number", minor=9),
     Column("bound", "bound by", minor=8),
 )
 

@@ -72,8 +72,11 @@ def _together(scenario: Scenario, kinds: Sequence[Kind]) -> list[Candidates]:
     ]
 
 
-def ranked(found: Sequence[Candidates]) -> list[tuple[int, int]]:
-    """Feasible rows of all groups, cheapest first; ties go to fewer accelerators, then to shorter answers."""
+def ranked(found: Sequence[Candidates], speed_exponent: float = 0.0) -> list[tuple[int, int]]:
+    """Feasible rows of all groups, the best worth first; ties go to fewer accelerators, then to shorter answers.
+
+    Worth is speed^a per USD: the least cost for an exponent of 0, Erdil's preferred point for 3.
+    """
     rows = [np.flatnonzero(group.ok & np.isfinite(group.columns["usd_per_mtok"])) for group in found]
     if not rows:
         return []
@@ -83,5 +86,6 @@ def ranked(found: Sequence[Candidates]) -> list[tuple[int, int]]:
     def column(name: str) -> Array:
         return np.concatenate([group.columns[name][each] for group, each in zip(found, rows, strict=True)])
 
-    order = np.lexsort((row, owner, column("e2e_p99_s"), column("accelerators"), to_digits(column("usd_per_mtok"))))
+    price = to_digits(column("usd_per_mtok") * column("tpot_s") ** speed_exponent)
+    order = np.lexsort((row, owner, column("e2e_p99_s"), column("accelerators"), price))
     return list(zip(owner[order].tolist(), row[order].tolist(), strict=True))

@@ -11,13 +11,16 @@ import numpy as np
 from costline.answers.choices import Price
 from costline.answers.scenario import DeploymentBlock, Scenario, SloBlock
 from costline.answers.search.columns import Engine, room
+from costline.answers.search.energy import accelerator_watts
 from costline.answers.search.load import Load
+from costline.answers.search.pace import LEAST
 from costline.answers.search.speculative import Drafter, room_with_draft
 from costline.answers.search.tabulated import Replicas, Rows, replicas
 from costline.architecture.sharding import Layout
 from costline.deployment.grid import Fixed, batch_sizes, in_blocks, layouts
 from costline.deployment.plan import Option, Site
 from costline.deployment.search import Mask, first_failure
+from costline.money.power import joule_per_token
 from costline.money.price import fleet_usd_per_hour
 from costline.money.unit_cost import usd_per_mtok
 from costline.quantities import MILLI, Array, as_array
@@ -200,6 +203,9 @@ def evaluate(
     columns["accelerators"] = devices
     columns["usd_per_hour"] = fleet_usd_per_hour(devices, price.usd_per_hour)
     finish(columns, load)
+    used = columns["total_requests_per_s"] / np.maximum(columns["capacity_requests_per_s"] * columns["replicas"], LEAST)
+    watts = devices * accelerator_watts(engine.site.chip, used)
+    columns["joule_per_token"] = joule_per_token(watts, columns["output_tokens_per_s"])
     ok, why = first_failure({"load": columns["carries"] > 0, **slo_masks(scenario.slo, columns)})
     return Candidates(
         site=engine.site,

@@ -26,13 +26,16 @@ from costline.answers.search.candidates import (
 )
 from costline.answers.search.columns import Engine
 from costline.answers.search.decode_pool import decode_rows
+from costline.answers.search.energy import accelerator_watts
 from costline.answers.search.load import Load
+from costline.answers.search.pace import LEAST
 from costline.answers.search.prefill_pool import Columns, prefill_rows, sending
 from costline.answers.search.speculative import Drafter
 from costline.deployment.plan import Option
 from costline.deployment.pools import best_partners, contenders, to_digits
 from costline.deployment.search import first_failure
-from costline.quantities import Array
+from costline.money.power import joule_per_token
+from costline.quantities import Array, as_array
 from costline.serving.disaggregation import exposed_transfer_s, kv_transfer_time_s
 
 Rows = NDArray[np.intp]
@@ -47,9 +50,10 @@ MEANS = ("queue_s", "first_s")
 _PREFIX = "prefill_"
 _NO_ROWS: Columns = dict.fromkeys(
     (
-        "replicas", "prefill_replicas", "prefill_capacity_requests_per_s", "capacity_requests_per_s", "usd_per_hour",
-        "prefill_usd_per_hour", "total_requests_per_s", "usd_per_mtok", "tpot_s", "ttft_p99_s", "tpot_p99_s",
-        "e2e_p99_s", "accelerators",
+        "replicas", "tp", "pp", "dp", "capacity_requests_per_s", "prefill_replicas", "prefill_tp", "prefill_pp",
+        "prefill_dp", "prefill_capacity_requests_per_s", "prefill_usd_per_hour", "usd_per_hour", "accelerators",
+        "total_requests_per_s", "output_tokens_per_s", "usd_per_mtok", "ttft_s", "ttft_p99_s", "tpot_s", "tpot_p99_s",
+        "e2e_p99_s",
     ),
     np.zeros(0),
 )  # fmt: skip
@@ -222,6 +226,18 @@ def _paired(
                 yield (int(kind), int(taker)), columns
 
 
+def _joules(giver: Kind, taker: Kind, columns: Columns, prefill: Columns) -> Array:
+    """Energy of an output token, both pools at the share of their capacity that is used."""
+    served, total = columns["total_requests_per_s"], as_array(0.0)
+    for kind, side, most in (
+        (giver, prefill, prefill["capacity_requests_per_s"] * prefill["replicas"]),
+        (taker, columns, columns["decode_capacity_requests_per_s"] * columns["replicas"]),
+    ):
+        size = side["replicas"] * side["tp"] * side["pp"] * side["dp"] * side.get("cp", 1.0)
+        total = total + size * accelerator_watts(kind.engine.site.chip, served / np.maximum(most, LEAST))
+    return joule_per_token(total, columns["output_tokens_per_s"])
+
+
 def _candidates(scenario: Scenario, giver: Kind, taker: Kind, columns: Columns, covered: int) -> Candidates:
     size = columns["replicas"].size
     most = np.minimum(
@@ -237,6 +253,7 @@ def _candidates(scenario: Scenario, giver: Kind, taker: Kind, columns: Columns, 
         "prefill_share": columns["prefill_usd_per_hour"] / bill,
         "requests_per_s": columns["total_requests_per_s"] / columns["replicas"],
     }
+    columns["joule_per_token"] = _joules(giver, taker, columns, prefill)
     ok, why = first_failure({"load": columns["carries"] > 0, **slo_masks(scenario.slo, columns)})
     tried = taker.ready.grid
     return Candidates(

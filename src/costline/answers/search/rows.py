@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from costline.answers.scenario import Scenario
 from costline.answers.search.candidates import Candidates, load_of
@@ -17,15 +19,19 @@ from costline.architecture.operations import prefill_segment
 from costline.architecture.sharding import layout
 from costline.catalog.residuals import interval_of, model_class
 from costline.deployment.plan import Plan
-from costline.deployment.search import pareto_mask
+from costline.deployment.search import Mask, pareto_mask
 from costline.forward.rates import ideal_rates
 from costline.forward.steps import RESOURCES, step_time
+from costline.quantities import Array
 
 _PLAIN = (
     "ttft_s", "ttft_p99_s", "tpot_s", "tpot_p99_s", "e2e_s", "e2e_p99_s", "tokens_per_s_per_accelerator",
     "output_tokens_per_s", "usd_per_hour", "usd_per_mtok", "running_batch", "prefill_share", "decode_step_s",
+    "joule_per_token",
 )  # fmt: skip
 
+CLOSE = 1.05
+"""Ratio within which two values of a trade-off are as good as equal."""
 _FRONTIER_KEYS = (
     "accelerator", "accelerators", "replicas", "tp", "pp", "ep", "dp", "batch", "weights", "kv_cache", "tpot_s",
     "ttft_s", "interactivity_tokens_per_s", "tokens_per_s_per_accelerator", "usd_per_mtok", "layout", "disaggregated",
@@ -128,12 +134,45 @@ def _least_prefill_s(group: Candidates, row: int, scenario: Scenario) -> float:
     return float(step_time(engine.model, [prompt], layout(tp, pp, dp, ep), engine.formats, limits).lower_bound_s)
 
 
+@dataclass(frozen=True)
+class _All:
+    """Some columns of all groups, one after another."""
+
+    found: Sequence[Candidates]
+
+    def column(self, name: str) -> Array:
+        return np.concatenate([group.columns[name] for group in self.found])
+
+    @property
+    def ok(self) -> Mask:
+        return np.concatenate([group.ok for group in self.found])
+
+    def rows(self, at: NDArray[np.intp], keys: Sequence[str]) -> list[dict[str, Any]]:
+        """Plain rows at places of the long columns."""
+        starts = np.cumsum([0, *(group.rows for group in self.found)])
+        owner = np.searchsorted(starts, at, side="right") - 1
+        plain = [plain_row(self.found[int(group)], int(one - starts[group])) for group, one in np.stack([owner, at]).T]
+        return [{key: row[key] for key in keys} for row in plain]
+
+
 def frontier_rows(found: Sequence[Candidates]) -> list[dict[str, Any]]:
     """Points that no other deployment beats in both time per output token and cost, over all groups."""
-    tpot = np.concatenate([np.where(group.ok, group.columns["tpot_s"], np.nan) for group in found])
-    cost = np.concatenate([group.columns["usd_per_mtok"] for group in found])
-    owner = np.concatenate([np.full(group.rows, index) for index, group in enumerate(found)])
-    local = np.concatenate([np.arange(group.rows) for group in found])
-    kept = np.flatnonzero(pareto_mask([tpot, cost]))
-    rows = [plain_row(found[int(owner[i])], int(local[i])) for i in kept[np.argsort(tpot[kept])]]
-    return [{key: row[key] for key in _FRONTIER_KEYS} for row in rows]
+    every = _All(found)
+    tpot = np.where(every.ok, every.column("tpot_s"), np.nan)
+    kept = np.flatnonzero(pareto_mask([tpot, every.column("usd_per_mtok")]))
+    return every.rows(kept[np.argsort(tpot[kept])], _FRONTIER_KEYS)
+
+
+def trade_offs(found: Sequence[Candidates]) -> list[dict[str, Any]]:
+    """Points that no other deployment beats in time to first token, time per token, cost and energy; cheapest first.
+
+    Times, costs and energies within `CLOSE` of one another count as equal, so that a page can hold what is left.
+    """
+    every = _All(found)
+    rows = np.flatnonzero(every.ok)
+    measures = [every.column(name)[rows] for name in ("usd_per_mtok", "tpot_s", "ttft_s", "joule_per_token")]
+    steps = [np.floor(np.log(np.where(one > 0, one, np.nan)) / np.log(CLOSE)) for one in measures]
+    steps[3] = np.nan_to_num(steps[3])
+    kept = rows[pareto_mask(steps)]
+    cost = every.column("usd_per_mtok")[kept]
+    return every.rows(kept[np.argsort(cost, kind="stable")], (*_FRONTIER_KEYS, "joule_per_token"))
