@@ -15,7 +15,7 @@ from costline.serving.queueing import allen_cunneen_wait_s, erlang_c
 from costline.serving.requests import Prefixes, Requests, grouped_prefixes, hashed_prefixes
 from costline.serving.simulate import simulate
 from costline.serving.step_table import StepTable, affine_table
-from costline.serving.timestamps import FAILED, REJECTED, TOO_LONG, UNSENT, Timestamps
+from costline.serving.timestamps import FAILED, REJECTED, SERVED, TOO_LONG, UNSENT, Timestamps
 
 TABLE = affine_table(step_s=8e-3, token_s=2e-5, context_token_s=5e-8, request_s=5e-3)
 TICK_S = 1e-3
@@ -102,6 +102,21 @@ def test_an_asynchronous_scheduler_admits_a_step_later(is_async: bool, first_s: 
     assert found.first_token_s[1] == pytest.approx(first_s)
 
 
+@pytest.mark.parametrize(("is_async", "steps"), [(True, 2.5), (False, 1.5)])
+def test_a_cached_prompt_waits_for_steps(is_async: bool, steps: float):
+    # Half a step that runs, one that is scheduled already, one of its own: measured first tokens of cached prompts.
+    rng = np.random.default_rng(9)
+    requests = Requests(
+        np.cumsum(rng.exponential(0.25, 4000)), np.full(4000, 640), np.full(4000, 250),
+        grouped_prefixes(rng.integers(0, 40, 4000), np.full(4000, 640)),
+    )  # fmt: skip
+    table = affine_table(step_s=0.02, request_s=0.006)
+    found = simulate(requests, replicas(table, Engine(kv_capacity_tokens=1e5, async_scheduling=is_async)))
+    ttft_s = (found.first_token_s - found.arrival_s)[100:]
+    assert np.mean(ttft_s) == pytest.approx(steps * 0.02 + 0.006, rel=0.02)
+    assert np.percentile(ttft_s, 90) - np.mean(ttft_s) == pytest.approx(0.4 * 0.02, rel=0.1)
+
+
 # Against itself
 
 
@@ -111,7 +126,8 @@ def test_an_asynchronous_scheduler_admits_a_step_later(is_async: bool, first_s: 
     {"speculation": Speculation((0.8, 0.6)), "kv_capacity_tokens": 4000},
 ])  # fmt: skip
 def test_closed_form_runs_equal_single_steps(changes: dict[str, object]):
-    fleet = replicas(bent_table(), Engine(**{"max_sequences": 64, **changes}), 2, "least_loaded")
+    table = replace(bent_table(), decode_tokens=3 if "speculation" in changes else 1)
+    fleet = replicas(table, Engine(**{"max_sequences": 64, **changes}), 2, "least_loaded")
     requests = load(1000, 12.0)
     fast, single = simulate(requests, fleet), simulate(requests, fleet, fast_forward=False)
     for name in ("admitted_s", "first_token_s", "finished_s"):
@@ -123,7 +139,8 @@ def test_closed_form_runs_equal_single_steps(changes: dict[str, object]):
 
 def test_replays_by_seed():
     requests = load(2000, 20.0)
-    fleet = replicas(TABLE, Engine(speculation=Speculation((0.7, 0.7)), kv_capacity_tokens=20_000), 3, "power_of_two")
+    table = replace(TABLE, decode_tokens=3)
+    fleet = replicas(table, Engine(speculation=Speculation((0.7, 0.7)), kv_capacity_tokens=20_000), 3, "power_of_two")
     one = simulate(requests, fleet, seed=5)
     assert equal(one, simulate(requests, fleet, seed=5))
     assert not equal(one, simulate(requests, fleet, seed=6))
@@ -160,7 +177,8 @@ def test_nothing_is_lost(engine: Engine, router: str, count: int, seed: int, rat
         session=rng.integers(0, 20, 150),
         tier=rng.integers(0, 3, 150),
     )
-    found = simulate(requests, replicas(TABLE, engine, count, router), seed=seed, sample_s=0.0)
+    table = replace(TABLE, decode_tokens=1 if engine.speculation is None else 3)
+    found = simulate(requests, replicas(table, engine, count, router), seed=seed, sample_s=0.0)
     assert found.served.all()
     assert found.replicas.output_tokens.sum() == requests.output_tokens.sum()
     assert found.replicas.prompt_tokens.sum() >= (requests.input_tokens - found.cached_tokens).sum()
@@ -176,6 +194,43 @@ def test_nothing_is_lost(engine: Engine, router: str, count: int, seed: int, rat
     if not found.preemptions.any():
         unread = requests.input_tokens - found.cached_tokens
         assert found.replicas.prompt_tokens.sum() == unread.sum()
+
+
+OUTAGES = st.lists(st.tuples(st.integers(0, 4), st.floats(0, 30), st.floats(0.1, 10)), max_size=6)
+SCALERS = st.sampled_from([None, Autoscaler("waiting", 3.0, 1, 2.0, 3.0, 4.0), Autoscaler("in_flight", 5.0, 2, 1.0)])
+
+
+@settings(max_examples=150)
+@given(OUTAGES, st.booleans(), SCALERS, ROUTERS, st.integers(0, 2), st.integers(0, 2**32), st.booleans())
+def test_every_request_has_an_end(
+    outages: list[tuple[int, float, float]], is_split: bool, scaler: Autoscaler | None, router: str,
+    max_retries: int, seed: int, is_closed: bool,
+):  # fmt: skip
+    engine = Engine(kv_capacity_tokens=3000, max_sequences=8)
+    pools = (Pool(TABLE, engine, 5, "both", scaler),)
+    if is_split:
+        pools = (Pool(TABLE, engine, 2, "prefill"), Pool(TABLE, engine, 3, "decode", scaler))
+    ends: dict[int, float] = {}
+    failures: list[Failure] = []
+    for replica, fail_s, lasts_s in sorted(outages, key=lambda item: item[1]):
+        if fail_s > ends.get(replica, -1.0):
+            failures.append(Failure(replica, fail_s, fail_s + lasts_s))
+            ends[replica] = fail_s + lasts_s
+    fleet = Fleet(
+        pools, router, transfer_s=0.01, failures=tuple(failures), max_retries=max_retries, retry_s=0.2  # type: ignore[arg-type]
+    )  # fmt: skip
+    requests = load(200, 10.0, seed=seed)
+    found = simulate(requests, fleet, seed=seed, concurrency=20 if is_closed else None, sample_s=0.0)
+    assert set(np.unique(found.state).tolist()) <= {SERVED, FAILED}
+    assert np.array_equal(np.isfinite(found.finished_s), found.served)
+    assert np.all(found.retries[found.state == FAILED] == max_retries + 1)
+    assert found.replicas.output_tokens.sum() == requests.output_tokens[found.served].sum()
+    assert np.all(found.finished_s[found.served] >= found.first_token_s[found.served])
+    assert np.all(found.replicas.on_s <= found.end_s + 1e-9)
+    assert found.timeline.kv_blocks.max() * 16 <= 3000
+    for failure in failures:
+        down = (found.replica == failure.replica) & (found.finished_s > failure.fail_s + TABLE.request_s)
+        assert not np.any(down & (found.finished_s < failure.recover_s))
 
 
 @given(st.integers(0, 2**32), st.booleans())

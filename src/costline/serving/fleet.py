@@ -94,6 +94,13 @@ class Autoscaler:
     hold_s: float = 300.0
     """a replica goes only when fewer were wanted for this long"""
 
+    def __post_init__(self) -> None:
+        if not (self.target > 0 and self.interval_s > 0 and self.floor >= 1 and self.boot_s >= 0):
+            raise InputError(
+                f"an autoscaler needs target={self.target} and interval_s={self.interval_s} above 0, "
+                f"floor={self.floor} of 1 or more and boot_s={self.boot_s} of 0 or more"
+            )
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -140,6 +147,12 @@ class Fleet:
         for pool in self.pools:
             if pool.replicas < 1:
                 raise InputError(f"replicas={pool.replicas} of a pool must be 1 or more")
+            drafts = pool.engine.speculation
+            if drafts is not None and pool.table.decode_tokens != len(drafts.acceptance) + 1:
+                raise InputError(
+                    f"decode_tokens={pool.table.decode_tokens} of a step table must be drafts + 1 = "
+                    f"{len(drafts.acceptance) + 1}; fill a table of verification"
+                )
 
 
 def replicas(table: StepTable, engine: Engine, count: int = 1, router: Router = "round_robin") -> Fleet:

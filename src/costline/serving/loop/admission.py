@@ -31,7 +31,7 @@ def make_room_to_decode(me: Row, engine: Row, run: Row) -> bool:
     """Preempt until the next decode step fits; whether any was."""
     has_preempted = False
     decoding = decoding_of(run, me.number)
-    me.decode_blocks += me.decoding
+    me.decode_blocks += me.decoding * blocks_of(1 + engine.drafts, engine.block)
     while me.decoding > 0 and not has_free(me, engine, decoding, 0):
         preempt(me, engine, run, worst_place(me, requests_of(run), decoding, reading_of(run, me.number)))
         count_again(me, engine, decoding)
@@ -89,7 +89,7 @@ def admit_with_cache(me: Row, engine: Row, run: Row) -> bool:
     sequence.shared = 0
     sequence.items = 0
     begin_decoding(me, engine, run, sequence)
-    me.decode_blocks += 1
+    me.decode_blocks += blocks_of(1 + engine.drafts, engine.block)
     return True
 
 

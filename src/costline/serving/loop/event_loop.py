@@ -151,6 +151,7 @@ def _loop(constant: int) -> Any:
             if fault_s <= min(work_s, tick_s) and fault_s < np.inf:
                 event = faults_of(run)[run.next_fault]
                 run.next_fault += 1
+                run.now_s = fault_s
                 fault(replicas_of(run)[event.replica], run, fault_s, event.is_end == 1)
             elif arrival_s <= min(delivery_s, step_s, tick_s) and arrival_s < np.inf:
                 run.now_s = arrival_s

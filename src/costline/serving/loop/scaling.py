@@ -10,7 +10,7 @@ import numpy as np
 from costline.serving.compiled import compiled
 from costline.serving.loop.deliveries import send
 from costline.serving.loop.departures import stop_replica
-from costline.serving.loop.memory import deliveries_of, next_s_of, replicas_of, requests_of
+from costline.serving.loop.memory import deliveries_of, engines_of, next_s_of, replicas_of, requests_of
 from costline.serving.loop.state import BOOTING, DOWN, DRAINING, OFF, ON, Row
 from costline.serving.loop.waiting import without_root
 from costline.serving.scheduler import FCFS, wanted_replicas
@@ -106,9 +106,14 @@ def tick(engine: Row, run: Row, time_s: float) -> int:
 
 @compiled
 def fault(me: Row, run: Row, time_s: float, is_end: bool) -> None:
-    """A replica fails, or comes back."""
+    """A replica fails, or comes back: to work, or in a pool that scales to where it can be booted."""
     if is_end and me.mode == DOWN:
-        me.on_since_s = time_s
-        activate(me, run, time_s)
-    elif not is_end and me.mode not in (OFF, DOWN):
+        if engines_of(run)[me.pool].interval_s > 0.0:
+            me.mode = OFF
+        else:
+            me.on_since_s = time_s
+            activate(me, run, time_s)
+    elif not is_end and me.mode == OFF:
+        me.mode = DOWN
+    elif not is_end and me.mode != DOWN:
         stop_replica(me, run, time_s, True)
