@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from costline.answers.answer import Used
@@ -104,6 +105,7 @@ def _equations(functions: Iterable[Callable[..., Any]]) -> list[Used]:
     return [_equation(function) for function in functions]
 
 
+@lru_cache(maxsize=256)
 def _equation(function: Callable[..., Any]) -> Used:
     text = inspect.getdoc(function) or ""
     body = re.search(r"Equation\n(.*?)\n\s*\n", text, re.DOTALL)

@@ -7,6 +7,7 @@ Randomness comes in as `rng`. Knows no lengths and no engine.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,6 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from costline.errors import DomainError
 from costline.quantities import DAY_S, HOUR_S, Array, Numeric, as_array
@@ -47,6 +47,8 @@ def weibull_shape(cv: Numeric) -> Array:
     >>> round(float(weibull_shape(1.0)), 9), round(float(weibull_shape(2.0)), 4)
     (1.0, 0.5427)
     """
+    from scipy.special import gammaln  # here: loading SciPy takes longer than most questions
+
     wanted = np.log1p(as_array(cv) ** 2)
     low, high = np.full(wanted.shape, np.log(_SHAPES[0])), np.full(wanted.shape, np.log(_SHAPES[1]))
     for _ in range(_HALVINGS):
@@ -68,7 +70,7 @@ def unit_gaps(process: Process, count: int, rng: Generator, *, cv: float = 1.0) 
     if process == "gamma":
         return rng.standard_gamma(cv**-2, count) * cv**2
     shape = float(weibull_shape(cv))
-    return rng.weibull(shape, count) / float(np.exp(gammaln(1 + 1 / shape)))
+    return rng.weibull(shape, count) / math.gamma(1 + 1 / shape)
 
 
 @dataclass(frozen=True)

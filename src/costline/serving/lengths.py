@@ -10,14 +10,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
-from scipy.special import ndtr, ndtri
 
 from costline.errors import DomainError
 from costline.quantities import Array, Numeric, as_array
 
 MOST_TOKENS = 100_000_000
 """Longest prompt or answer that is taken for one."""
-Z95 = float(ndtri(0.95))
+Z95 = 1.6448536269514722
 
 
 def lognormal_sigma(mean: Numeric, p95: Numeric) -> Array:
@@ -93,9 +92,9 @@ class LengthDistribution:
         if self.kind == "empirical" and self.samples is not None:
             tokens = np.quantile(self.samples, shares)
         elif self.kind == "normal":
-            tokens = self.mean + self.spread * ndtri(shares)
+            tokens = self.mean + self.spread * _normal_quantile(shares)
         elif self.kind == "lognormal":
-            tokens = np.exp(self._location + self.spread * ndtri(shares))
+            tokens = np.exp(self._location + self.spread * _normal_quantile(shares))
         else:
             tokens = np.full(np.shape(shares), self.mean)
         return whole_tokens(as_array(tokens), self.most_tokens)
@@ -161,7 +160,15 @@ def whole_tokens(tokens: Array, most_tokens: float = MOST_TOKENS) -> Array:
     return np.clip(np.rint(tokens), 1.0, most_tokens)
 
 
+def _normal_quantile(shares: Array) -> Array:
+    from scipy.special import ndtri
+
+    return as_array(ndtri(shares))
+
+
 def _share(scores: Array) -> Array:
+    from scipy.special import ndtr  # here: loading SciPy takes longer than most questions
+
     return as_array(np.clip(ndtr(scores), 1e-15, 1 - 1e-15))
 
 

@@ -96,15 +96,17 @@ def _limit(one: Setting) -> str:
 
 def _statistics(one: Setting, stamps: Timestamps) -> dict[str, dict[str, float]]:
     found = latencies(stamps, kept_requests(one.drawn, stamps))
-    return {name: _shown(values) for name, values in found.by_name().items() if name != "queue"}
+    return {name: _shown(values) for name, values in found.by_name().items() if name in ("ttft", "tpot", "e2e")}
 
 
 def _shown(values_s: Array) -> dict[str, float]:
-    known = values_s[np.isfinite(values_s)]
+    known = np.sort(values_s[np.isfinite(values_s)])
     if not known.size:
         return dict.fromkeys(SHOWN, float("nan"))
+    places = np.arange(known.size)
     return {
-        name: float(np.mean(known) if share is None else np.quantile(known, share)) for name, share in SHOWN.items()
+        name: float(np.mean(known) if share is None else np.interp(share * (known.size - 1), places, known))
+        for name, share in SHOWN.items()
     }
 
 

@@ -62,9 +62,10 @@ def distribution_ms(values_s: Array, *, interval: bool) -> dict[str, Any]:
     if not known.size:
         return dict.fromkeys(("mean", *PERCENTILES))
     ordered = np.sort(known)
-    shares = list(PERCENTILES.values())
+    places = np.array(list(PERCENTILES.values())) * (ordered.size - 1)
     found: dict[str, Any] = {"mean": float(np.mean(known)) / MILLI}
-    found |= dict(zip(PERCENTILES, (np.quantile(ordered, shares) / MILLI).tolist(), strict=True))
+    values_ms = np.interp(places, np.arange(ordered.size), ordered) / MILLI
+    found |= dict(zip(PERCENTILES, values_ms.tolist(), strict=True))
     if interval:
         samples = independent_samples(known)
         found["interval"] = {
@@ -76,7 +77,9 @@ def distribution_ms(values_s: Array, *, interval: bool) -> dict[str, Any]:
 
 def latency_ms(found: Latencies, *, interval: bool = False) -> dict[str, Any]:
     """`latency_ms` of an answer."""
-    return {name: distribution_ms(values, interval=interval) for name, values in found.by_name().items()}
+    values = found.by_name()
+    rows = {name: distribution_ms(values[name], interval=interval) for name in values if name != "itl"}
+    return {name: rows["tpot" if name == "itl" else name] for name in values}
 
 
 def attainment(found: Latencies, slo: SloBlock) -> dict[str, Any]:
