@@ -12,7 +12,7 @@ from costline.serving.loop.batch import begin_decoding, find_nearest_finish, wor
 from costline.serving.loop.departures import preempt
 from costline.serving.loop.kv_blocks import blocks_of, count_again, free_blocks, has_free
 from costline.serving.loop.memory import cache_of, decoding_of, item_start_of, reading_of, requests_of
-from costline.serving.loop.prefix_cache import cached_tokens, evict, pin, pinning_need
+from costline.serving.loop.prefix_cache import cached_tokens, evict, pin, pinning_need, trim
 from costline.serving.loop.state import Row
 from costline.serving.loop.waiting import without_root
 from costline.serving.scheduler import chunk_tokens, has_come
@@ -33,6 +33,8 @@ def make_room_to_decode(me: Row, engine: Row, run: Row) -> bool:
     decoding = decoding_of(run, me.number)
     me.decode_blocks += me.decoding * blocks_of(1 + engine.drafts, engine.block)
     while me.decoding > 0 and not has_free(me, engine, decoding, 0):
+        if me.decoding == 1 and trim(me, run, decoding[0], engine.block):
+            continue
         preempt(me, engine, run, worst_place(me, requests_of(run), decoding, reading_of(run, me.number)))
         count_again(me, engine, decoding)
         has_preempted = True

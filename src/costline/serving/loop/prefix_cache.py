@@ -112,6 +112,24 @@ def unpin(me: Row, run: Row, cache: Rows, request: int, items: int) -> None:
 
 
 @compiled
+def trim(me: Row, run: Row, sequence: Row, block: int) -> bool:
+    """Items that only this sequence holds shrink to what they cover of its prompt; whether any did."""
+    request, cache = sequence.request, cache_of(run, me.number)
+    prompt = requests_of(run)[request].input
+    before, covered = me.pinned_blocks, 0
+    start = item_start_of(run)[request] if sequence.items > 0 else 0
+    for position in range(start, start + sequence.items):
+        item = cache[item_of(run)[position]]
+        end = item_end(run, position, covered, prompt)
+        blocks = end // block - covered // block
+        covered = end
+        if item.users == 1 and item.blocks > blocks:
+            me.pinned_blocks -= item.blocks - blocks
+            item.blocks = blocks
+    return me.pinned_blocks < before
+
+
+@compiled
 def keep_answer(me: Row, run: Row, request: int, held: int, block: int) -> None:
     """What a group's request leaves behind when it ends, of the tokens that it holds: its next turn starts with it."""
     start, end = item_start_of(run)[request], item_start_of(run)[request + 1]
