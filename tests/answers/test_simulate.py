@@ -156,6 +156,16 @@ def test_a_trace_is_replayed(tmp_path: Path):
     assert found["throughput"]["requests_per_s"] == pytest.approx(4, rel=0.05)
 
 
+@pytest.mark.parametrize("named", [{"trace": "t.csv"}, {"input_tokens": {"trace": "t.csv"}}])
+def test_a_trace_says_how_long_requests_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: dict[str, Any]):
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{i / 4},{100 + i},{10 + i % 7}\n" for i in range(80))
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n" + rows, encoding="utf-8")
+    found = simulate({**SMALL, "workload": named}, figures=False).to_dict()
+    assert found["scenario"]["workload"]["input_tokens"] == pytest.approx(139.5)
+    assert found["requests"]["served"] == 80
+
+
 def test_a_list_makes_a_table_of_runs_and_the_smallest_that_fits_is_named():
     load = {"request_rate": 120, "requests": 2000}
     answer = simulate(asked(deployment={"tp": 1, "replicas": [1, 2, 4]}, workload=load, slo={"ttft_p99_ms": 200}))

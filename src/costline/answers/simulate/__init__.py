@@ -41,11 +41,20 @@ def simulate(
     `steps.json`, a timeline for Perfetto. Raises InputError for a bad question and InfeasibleError where nothing fits.
     """
     source = scenario.model_dump(exclude_unset=True) if isinstance(scenario, Scenario) else scenario
-    runs = [(varied, validate(document)) for varied, document in combinations(read_document(source, blocks))]
+    runs = [(varied, validate(_complete(document))) for varied, document in combinations(read_document(source, blocks))]
     found = [_one(asked, traced=steps and len(runs) == 1) for _, asked in runs]
     if len(runs) == 1:
         return _single(runs[0][1], found[0], figures=figures)
     return _table([varied for varied, _ in runs], found)
+
+
+def _complete(document: Mapping[str, Any]) -> dict[str, Any]:
+    work = document.get("workload")
+    if "trace" not in str(work):
+        return dict(document)
+    from costline.answers.simulate.trace_lengths import with_trace_lengths
+
+    return with_trace_lengths(document)
 
 
 @dataclass(frozen=True)

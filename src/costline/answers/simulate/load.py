@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
@@ -58,9 +57,9 @@ def drawn_requests(work: WorkloadBlock, idle_clients: int, block_tokens: int) ->
     stages = _stages(work)
     clients = None if arriving.concurrency is None else math.ceil(arriving.concurrency)
     if work.trace is not None:
-        from costline.serving.traces import read_trace
+        from costline.answers.simulate.trace_lengths import trace_of
 
-        trace = read_trace(Path(work.trace))
+        trace = trace_of(work.trace)
         requests = requests_of_trace(trace, arriving, rng)
         return Drawn(requests, stages, clients, (), steady=False, notes=trace.notes)
     tenants = [Tenant(one.share, _plain(one.input_tokens), _plain(one.output_tokens)) for one in work.tenants or ()]
