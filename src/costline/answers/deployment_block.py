@@ -38,6 +38,10 @@ class SpeculationBlock(ScenarioBlock):
 class DeploymentBlock(ScenarioBlock):
     """What is fixed here is not searched."""
 
+    also_written: ClassVar = {
+        "tensor_parallel": "tp", "tensor_parallel_size": "tp", "tp_size": "tp", "pipeline_parallel_size": "pp",
+        "data_parallel_size": "dp", "expert_parallel_size": "ep",
+    }  # fmt: skip
     tp: Degree | Auto = Field(default="auto", description="tensor parallel degree")
     pp: Degree | Auto = Field(default="auto", description="pipeline stages")
     ep: Degree | Auto = Field(default="auto", description="expert parallel degree: 1 or tp·dp")

@@ -5,7 +5,7 @@ Reads a dict, a YAML file or keyword arguments. Knows what may be asked; answers
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -34,6 +34,10 @@ __all__ = [
 class ModelBlock(ScenarioBlock):
     """What is served: a catalogued model or a config.json, and its number formats."""
 
+    also_written: ClassVar = {
+        "name": "id", "model": "id", "hf_id": "id", "dtype": "weights", "weight_dtype": "weights",
+        "quantization": "weights", "kv": "kv_cache", "kv_cache_dtype": "kv_cache", "kv_dtype": "kv_cache",
+    }  # fmt: skip
     id: str | None = Field(default=None, description="model id, alias or Hugging Face id", max_length=300)
     config: str | None = Field(
         default=None, description="path of a Hugging Face config.json instead of an id", max_length=4096
@@ -56,6 +60,10 @@ class ModelBlock(ScenarioBlock):
 class SystemBlock(ScenarioBlock):
     """Where it may run."""
 
+    also_written: ClassVar = {
+        "accelerators": "accelerator", "gpu": "accelerator", "gpus": "accelerator", "hardware": "accelerator",
+        "max_gpus": "max_accelerators",
+    }  # fmt: skip
     accelerator: list[str] = Field(
         default=["h100-sxm"], description="ids or names; `all` = every one that ships", min_length=1, max_length=100
     )
