@@ -92,7 +92,8 @@ def _degree_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--weights", help="Weight format: bf16, fp8, int8, int4, nvfp4, mxfp4, checkpoint or auto.")
 @click.option("--kv", help="Cache format: bf16, fp8, int8 or auto.")
 @click.option("--price", type=float, metavar="USD", help="USD per accelerator-hour, instead of the reference offer.")
-@click.option("--engine", help="Engine whose memory rules apply: vllm, sglang.")
+@click.option("--prefer-speed", type=float, metavar="A", help="Rank by speed^A per USD instead of by cost.")
+@click.option("--engine", help="Engine: vllm, sglang or tensorrt-llm.")
 @click.option("--calibration", help="default = sustained rates, none = the datasheet's.")
 @click.option("--top", type=int, default=8, show_default=True, metavar="N", help="Plans to show.")
 @_shared

@@ -24,6 +24,7 @@ _PLACES = {
     "ep": ("deployment", "ep"),
     "batch": ("deployment", "batch"),
     "price": ("price", "accelerator_usd_per_hour"),
+    "prefer_speed": ("preference", "speed_exponent"),
 }
 """Where a flag stands in the scenario."""
 

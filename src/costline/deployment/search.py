@@ -32,11 +32,11 @@ def pareto_mask(smaller_is_better: Sequence[object]) -> Mask:
         best_before = np.concatenate(([np.inf], np.minimum.accumulate(last)[:-1])) if last.size else last
         kept[order[last < best_before]] = True
         return kept
-    left = table[order]
+    left = np.ascontiguousarray(table[order].T)
     while order.size:
         kept[order[0]] = True
-        beaten = np.all(left[0] <= left, axis=1)
-        order, left = order[~beaten], left[~beaten]
+        better = np.logical_or.reduce(left < left[:, :1], axis=0)
+        order, left = order[better], left[:, better]
     return kept
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from costline import __version__
 from costline.answers.answer import Answer
+from costline.answers.launch import all_launch_files
 from costline.answers.report import ledger
 from costline.answers.report.chosen import Chosen, chosen
 from costline.answers.report.page import (
@@ -27,9 +28,12 @@ from costline.answers.report.page import (
     table,
 )
 from costline.answers.report.steps import six_steps
+from costline.answers.scenario import Scenario
+from costline.errors import InputError
 from costline.render import write_files
 
 FILE = "report.html"
+LAUNCH = "launch"
 _LIMITS = (
     "A steady state: arrivals as stated, no failures, no cold starts, no autoscaling delay.",
     "99th percentiles come from queueing formulas, not from a run; simulate the scenario before signing for them.",
@@ -61,8 +65,13 @@ def report(plan: Answer, today: datetime.date | None = None) -> str:
 
 
 def write(plan: Answer, folder: str | Path) -> list[Path]:
-    """Writes the report of a plan into `folder`; returns its path."""
-    return write_files(Path(folder), {FILE: report(plan)})
+    """Writes the report of a plan into `folder`, and what starts it into `launch` there; returns the paths."""
+    written = write_files(Path(folder), {FILE: report(plan)})
+    try:
+        texts = all_launch_files(plan.data["plans"][0], Scenario.model_validate(plan.data["scenario"]))
+    except InputError:  # no engine's launch files are known for this accelerator or layout
+        return written
+    return [*written, *write_files(Path(folder) / LAUNCH, texts)]
 
 
 def _launch(close: Chosen) -> list[str]:
