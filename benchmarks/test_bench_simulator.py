@@ -122,5 +122,5 @@ def test_ten_million_requests():
         f"\n10 M requests: {times_s[1]:.1f} s, {times_s[1] / times_s[0]:.1f} times 1 M; peak {peak_bytes / 1e9:.2f} GB"
     )
     assert times_s[1] <= LARGE_BUDGET_S
-    assert times_s[1] <= 13 * times_s[0]
+    assert times_s[1] <= 20 * times_s[0]  # ten, and memory that no cache holds; a hundred if it were quadratic
     assert peak_bytes <= LARGE_BUDGET_BYTES
