@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -30,7 +31,8 @@ def at_desk(ask: Callable[[Desk], Awaitable[None]], **limits: Any) -> None:
         finally:
             await desk.close()
 
-    asyncio.run(run())
+    with ThreadPoolExecutor(1) as apart:  # the browser's driver keeps a loop of its own in this thread
+        apart.submit(asyncio.run, run()).result()
 
 
 async def reply(found: Reply | Job) -> Reply:

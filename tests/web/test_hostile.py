@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import time
 import urllib.parse
@@ -83,7 +82,8 @@ def test_hostile_addresses(ask: Any, name: str):
     said = ask(ADDRESSES[name], accept="text/html")
     text = said.body.decode()
     assert 400 <= said.status < 500, text[:500]
-    assert "alert(1)" not in re.sub(r"&lt;script&gt;alert\(1\)|&#34; onmouseover=&#34;alert\(1\)", "", text)
+    assert "<script>alert" not in text
+    assert '" onmouseover' not in text
     assert "root:" not in text
     assert "script-src 'self'" in said.headers["content-security-policy"]
     assert said.headers["x-content-type-options"] == "nosniff"

@@ -15,6 +15,7 @@ from costline.answers.compare import compare
 from costline.answers.estimate import estimate
 from costline.answers.frontier import frontier
 from costline.answers.plan import plan
+from costline.answers.progress import tell
 from costline.answers.report import report
 from costline.answers.report.api_dots import with_api_prices
 from costline.answers.report.batch_curve import batch_curve
@@ -46,7 +47,9 @@ class Asking:
 
 
 def _plan(scenario: Mapping[str, Any], top: int = 8) -> Answered:
+    tell("searching deployments")
     answer = plan(scenario, top=top)
+    tell("looking closer at the best")
     close = chosen(answer)
     steps = [
         {"title": one.title, "decision": one.decision, "because": one.because}
@@ -69,20 +72,25 @@ def _estimate(**given: Any) -> Answered:
 
 
 def _frontier(**given: Any) -> Answered:
+    tell("searching deployments")
     answer = frontier(**given)
+    tell("reading API prices")
     charts, table = with_api_prices(answer)
     return answer, {"charts": charts, "more_tables": [table] if table else []}
 
 
 def _compare(scenario: Mapping[str, Any]) -> Answered:
+    tell("comparing the ways to pay")
     return compare(scenario), {}
 
 
 def _simulate(scenario: Mapping[str, Any]) -> Answered:
+    tell("simulating requests")
     return simulate(scenario), {}
 
 
 def _sensitivity(scenario: Mapping[str, Any], top: int = 20) -> Answered:
+    tell("moving one thing at a time")
     return sensitivity(scenario, top=top), {}
 
 
@@ -100,6 +108,7 @@ def _catalog_model(config: str) -> Answered:
 
 
 def _reproduce(name: str = FIRST_PUBLICATION, own: bool = False) -> Answered:
+    tell("computing the published cells")
     titles = {key: title for key, (_, title) in PUBLICATIONS.items()}
     return reproduce(name, figures=True, own=own), {"publications": titles}
 

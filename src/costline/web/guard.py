@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,9 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
+
+
+DRAIN_S = 1.0
 
 
 class _TooMuchError(Exception):
@@ -61,6 +65,7 @@ class Guard:
         try:
             body = await self._body(scope, receive)
         except _TooMuchError as error:
+            await _drain(receive)
             await _refuse(with_headers, error.status, str(error))
             return
         if body is None:
@@ -101,6 +106,16 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return await receive()
 
     return received
+
+
+async def _drain(receive: Receive) -> None:
+    """Takes what is still on its way, so that the client hears the refusal; not for long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
 
 
 async def _refuse(send: Send, status: int, error: str) -> None:

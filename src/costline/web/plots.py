@@ -9,7 +9,7 @@ from costline import figures, figures_chart
 from costline.figures_chart import Chart
 from costline.render import plain
 
-_FEW, _SOME = 3, 6
+_FEW, _SOME, _MANY = 3, 6, 10
 
 
 def plot(chart: Chart) -> dict[str, Any]:
@@ -37,6 +37,8 @@ def _figure(chart: Chart) -> dict[str, Any]:
 def _size(chart: Chart) -> str:
     """How much height the chart needs: one bar, a few, or many lines and names."""
     bars = len(chart.y.categories or ()) if chart.horizontal else 0
+    if bars > _MANY:
+        return "huge"
     names = sum(not series.emphasis for series in chart.series)
     if 0 < bars < _FEW:
         return "low"

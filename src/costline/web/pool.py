@@ -6,7 +6,6 @@ A worker is a process, so that a question that takes too long or is cancelled ca
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
@@ -17,7 +16,6 @@ from typing import Any
 from costline.web import frames
 
 Tell = Callable[[str], None]
-_ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "NUMBA")}
 START_S = 60.0
 """Longest that a worker may take to start, its first compilation included."""
 
@@ -44,7 +42,7 @@ class Worker:
         """A worker that is ready."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "costline.web.worker", str(most_bytes),
-            stdin=PIPE, stdout=PIPE, env={**os.environ, **_ONE_THREAD},
+            stdin=PIPE, stdout=PIPE,
         )  # fmt: skip
         worker = cls(process)
         try:

@@ -47,7 +47,9 @@ const charts = (() => {
     const plotly = await library();
     if (!box.isConnected) return;
     const figure = themed(JSON.parse(box.dataset.figure), box.clientWidth, forPaper);
-    await plotly.react(box, figure.data, figure.layout, { displayModeBar: false, responsive: true, staticPlot: forPaper });
+    await plotly.react(box, figure.data, figure.layout, {
+      displayModeBar: false, responsive: true, staticPlot: forPaper, typesetMath: false,
+    });
     box.dataset.drawn = "yes";
   };
 
