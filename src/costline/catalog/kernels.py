@@ -12,7 +12,6 @@ them an interval as wide as one generation's numbers need to hold the next one's
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from statistics import median
 from typing import Any
 
@@ -114,37 +113,31 @@ def _choose(kernel: str, family: str, *words: str) -> tuple[Any, Basis]:
     return record(**values), Basis(interval, chosen["median"], chosen["p90"], tuple(dict.fromkeys(notes)))
 
 
-@lru_cache(maxsize=256)
 def gemm_kernel(family: str, number_format: str, engine: str = "") -> tuple[GemmKernel, Basis]:
     """Matrix products by the format of the arithmetic (`w4a16`, `w8a16`: narrow weights, bf16 arithmetic)."""
     return _choose("gemm", family, number_format, engine)
 
 
-@lru_cache(maxsize=256)
 def decode_attention_kernel(family: str, kv_format: str, engine: str = "") -> tuple[DecodeAttentionKernel, Basis]:
     """Attention of one new token a sequence, by the format of the cache."""
     return _choose("decode_attention", family, kv_format, engine)
 
 
-@lru_cache(maxsize=256)
 def prefill_attention_kernel(family: str, kv_format: str, engine: str = "") -> tuple[PrefillAttentionKernel, Basis]:
     """Attention over whole prompts, by the format of the cache."""
     return _choose("prefill_attention", family, kv_format, engine)
 
 
-@lru_cache(maxsize=256)
 def latent_decode_kernel(family: str, kv_format: str, engine: str = "") -> tuple[LatentDecodeKernel, Basis]:
     """Latent attention of one new token a sequence."""
     return _choose("mla_decode", family, kv_format, engine)
 
 
-@lru_cache(maxsize=256)
 def latent_prefill_kernel(family: str, kv_format: str, engine: str = "") -> tuple[PrefillAttentionKernel, Basis]:
     """Latent attention over whole prompts."""
     return _choose("mla_prefill", family, kv_format, engine)
 
 
-@lru_cache(maxsize=256)
 def expert_kernel(
     family: str, number_format: str, expert_class: str, engine: str = ""
 ) -> tuple[ExpertKernel, Basis]:
@@ -152,31 +145,26 @@ def expert_kernel(
     return _choose("experts", family, number_format, expert_class, engine)
 
 
-@lru_cache(maxsize=256)
 def library_collective(family: str, operation: str) -> tuple[LibraryCollective, Basis]:
     """NCCL by operation: `all_reduce`, or `gather` for all others."""
     return _choose("library_collective", family, operation)
 
 
-@lru_cache(maxsize=256)
 def engine_all_reduce(family: str, engine: str = "") -> tuple[EngineAllReduce, Basis]:
     """An engine's own all-reduce of small messages."""
     return _choose("engine_all_reduce", family, engine)
 
 
-@lru_cache(maxsize=256)
 def low_latency_exchange(family: str, direction: str) -> tuple[LowLatencyExchange, Basis]:
     """Exchange of expert tokens for decoding: `dispatch` or `combine`."""
     return _choose("low_latency_exchange", family, direction)
 
 
-@lru_cache(maxsize=256)
 def throughput_exchange(family: str, direction: str) -> tuple[ThroughputExchange, Basis]:
     """Exchange of expert tokens for prefill: `dispatch` or `combine`."""
     return _choose("throughput_exchange", family, direction)
 
 
-@lru_cache(maxsize=256)
 def scale_out(family: str) -> tuple[ScaleOut, Basis]:
     """The network between scale-up domains."""
     return _choose("scale_out", family)

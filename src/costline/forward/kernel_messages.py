@@ -69,10 +69,9 @@ def _all_reduce_s(machine: Machine, size: Array, devices: Array) -> Array:
 
 def message_time_s(message: Message, devices: Array, machine: Machine, derated: System) -> Array:
     """Time of one collective among `devices` devices; `derated` has the fractions for what was not timed."""
-    analytic = collective_time_s(message.collective, message.bytes_per_device, devices, derated)
-    if not runs_library(machine) or message.collective == "point_to_point":
-        return analytic
     size = message.bytes_per_device
+    if not runs_library(machine) or message.collective == "point_to_point":
+        return collective_time_s(message.collective, size, devices, derated)
     if message.collective == "all_reduce":
         inside = _all_reduce_s(machine, size, devices)
     else:
@@ -81,7 +80,10 @@ def message_time_s(message: Message, devices: Array, machine: Machine, derated: 
         inside = library_gather_time_s(
             size, devices, ring_steps=rings, device=_device(machine, devices), kernel=kernel
         )
-    return np.where(devices > machine.system.fabric.domain_size, analytic, inside)
+    across = devices > machine.system.fabric.domain_size
+    if not np.any(across):
+        return inside
+    return np.where(across, collective_time_s(message.collective, size, devices, derated), inside)
 
 
 def exchange_time_s(

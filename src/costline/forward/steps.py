@@ -8,7 +8,7 @@ positions whose logits are needed, and what a step costs whatever it does (see `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ from costline.forward.rates import Rates
 from costline.forward.roofline import corner_time_s
 from costline.quantities import Array, as_array
 
+EXCHANGES = ("expert_dispatch", "expert_combine")
 EMBEDDING_BYTES = 2
 """Of one number of the residual stream."""
 RESOURCES = (
@@ -210,14 +211,19 @@ def _add_token_messages(
     step: StepTime, model: Model, alone: Segment, where: Layout, *, formats: Formats, rates: Rates
 ) -> None:
     machine = rates.machine
-    moes = iter([group.moe for group in model.layers if group.moe is not None for _ in range(2)])
-    for message in forward_messages(model, [alone], where, formats):
+    merged: dict[tuple[str, Moe | None], Message] = {}
+    for group in model.layers:
+        for message in forward_messages(replace(model, layers=(group,)), [alone], where, formats):
+            key = (message.name, group.moe if message.name in EXCHANGES else None)
+            if key not in merged:
+                merged[key] = message
+            elif message.name != "pipeline":
+                merged[key] = replace(merged[key], count=merged[key].count + message.count)
+    for (name, moe), message in merged.items():
         time_s = None
-        if message.name in ("expert_dispatch", "expert_combine"):
-            moe = next(moes)
-            if machine is not None and np.any(message.count > 0):
-                time_s = _exchange_s(message, moe, model, alone.tokens / where.dp / where.tp, machine)
-        if message.name != "logits":
+        if machine is not None and moe is not None and np.any(message.count > 0):
+            time_s = _exchange_s(message, moe, model, alone.tokens / where.dp / where.tp, machine)
+        if name != "logits":
             _add_message(step, message, rates, time_s)
     if machine is not None:
         vectors = alone.tokens / where.dp * (model.hidden * EMBEDDING_BYTES)

@@ -137,7 +137,7 @@ def _run(index: dict[str, str], row: dict[str, str]) -> ServingRun:
         engine=index["engine"],
         chip=CHIPS.get(index["chip"], index["chip"]),
         model=index["model"].rpartition(":")[2],
-        number_format="fp8_block" if BLOCK_SCALED in row["notes"] else index["dtype"],
+        number_format="fp8_block" if BLOCK_SCALED in row.get("notes", "") else index["dtype"],
         kv_format=row["kv_dtype"].strip().lower(),
         accelerators=gpus,
         tp=tp,

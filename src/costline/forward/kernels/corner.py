@@ -55,5 +55,7 @@ def missed_share(read_bytes: Numeric, kept_bytes: Numeric, sharpness: float) -> 
     >>> float(missed_share(1e6, 0.0, 8)), round(float(missed_share(1e6, 1e7, 8)), 6)
     (1.0, 0.0)
     """
+    if not np.any(kept_bytes):
+        return as_array(1.0)
     ratio = as_array(kept_bytes) / np.maximum(as_array(read_bytes), 1.0)
     return 1 / (1 + np.minimum(ratio, 1 / np.finfo(np.float32).eps) ** sharpness)

@@ -59,4 +59,5 @@ def gemm_time_s(
     latency_s = kernel.k_latency_s * depth
     passes = np.where(activation < WIDE_BYTES, kernel.quantise_passes, 0.0)
     quantise_s = passes * (WIDE_BYTES + activation) * rows * depth / device.hbm_bytes_per_s
-    return kernel.floor_s + np.cbrt(compute_s**3 + memory_s**3 + latency_s**3) + quantise_s
+    cubes = compute_s * compute_s * compute_s + memory_s * memory_s * memory_s + latency_s * latency_s * latency_s
+    return kernel.floor_s + np.cbrt(cubes) + quantise_s
