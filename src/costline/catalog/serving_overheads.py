@@ -5,11 +5,12 @@ Knows the file's keys and which engine stands in for one that was never measured
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 
 from costline.catalog.read import Block, Field, Number, Text, read_all
-from costline.catalog.records import Model, Residuals
+from costline.catalog.records import Model, Provenance, Residuals
 from costline.catalog.step_overheads import ENGINE_NAMES, StepOverheads
 from costline.quantities import MICRO, MILLI, NANO
 
@@ -49,10 +50,11 @@ class ServingOverheads:
     mixed_step_s: float | None = None
     request_s: float | None = None
     notes: str = ""
+    provenance: Mapping[str, Provenance] = field(default_factory=dict[str, Provenance])
 
     def over(self, steps: StepOverheads) -> StepOverheads:
         """The numbers of `steps.yml` with those that whole runs gave in their place."""
-        known = {field.name for field in fields(StepOverheads)} - {"engine", "notes"}
+        known = {one.name for one in fields(StepOverheads)} - {"engine", "notes"}
         mine = {name: getattr(self, name, None) for name in known}
         return replace(steps, **{name: value for name, value in mine.items() if value is not None})
 
@@ -92,7 +94,9 @@ _BLOCK = Block(
 def all_serving_overheads() -> dict[str, ServingOverheads]:
     """By engine; `default` stands in for engines of which no whole run was compared."""
     entries = read_all("serving", _BLOCK, "calibration", "serving.yml")
-    return {id: ServingOverheads(engine=id, **entry.values) for id, entry in entries.items()}
+    return {
+        id: ServingOverheads(engine=id, **entry.values, provenance=entry.provenance) for id, entry in entries.items()
+    }
 
 
 def serving_overheads(engine: str) -> ServingOverheads:

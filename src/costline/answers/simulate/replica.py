@@ -30,6 +30,7 @@ from costline.architecture.operations import Formats
 from costline.architecture.sharding import Layout, layout
 from costline.catalog.models import find_model
 from costline.catalog.records import Model
+from costline.catalog.serving_overheads import serving_overheads
 from costline.deployment.grid import Fixed, check_fixed
 from costline.errors import InfeasibleError, UnknownIdError
 from costline.forward.memory import kv_capacity_tokens
@@ -123,8 +124,17 @@ def _replica(
             f"{max(tokens, 0.0):,.0f} tokens; raise tp or memory_utilization, or narrow the weights"
         )
     price = the_price(asked.price, site.chip)
-    facts = step_sources(model, site, price, asked.calibration)
+    facts = step_sources(model, site, price, asked.calibration) + _serving_fact(site.engine.engine, asked.calibration)
     return Replica(engine, where, replicas, label, tokens, price, facts, planned is not None)
+
+
+def _serving_fact(engine: str, calibration: str) -> tuple[Used, ...]:
+    if calibration == "none":
+        return ()
+    known = serving_overheads(engine)
+    stages = f"{known.step_range.rows} stages of whole runs compared" if known.step_range.rows else "no whole run compared"
+    where = known.provenance[""]
+    return (Used(f"{engine} in serving", stages, where.kind, where.source, where.retrieved),)
 
 
 def served_formats(
