@@ -32,7 +32,8 @@ def test_whole_runs_stand_in_place_of_steps_and_the_default_in_place_of_nothing(
 
 @pytest.mark.parametrize(("name", "sorts"), [("llama-3.1-70b", True), ("qwen2.5-7b", True), ("yi-34b", False)])
 def test_models_that_ask_for_top_p(name: str, sorts: bool):
-    assert samples_by_top_p(find_model(name)) is sorts
+    assert samples_by_top_p(find_model(name), serving_overheads("vllm")) is sorts
+    assert not samples_by_top_p(find_model(name), serving_overheads("sglang"))
 
 
 def test_the_file_says_where_it_is_from():

@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 
-from costline.catalog.read import Block, Field, Number, Text, read_all
+from costline.catalog.read import Block, Field, Many, Number, Text, read_all
 from costline.catalog.records import Model, Provenance, Residuals
 from costline.catalog.step_overheads import ENGINE_NAMES, StepOverheads
 from costline.quantities import MICRO, MILLI, NANO
 
 PICO = MILLI * NANO
-TOP_P_FAMILIES = ("llama-2-", "llama-3", "llama-4", "qwen", "qwq", "deepseek", "gemma-3", "kimi", "glm", "minimax")
-"""Families whose released generation settings ask for sampling by top-p, so that the sampler sorts the vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,8 @@ class ServingOverheads:
     mixed_layer_s: float | None = None
     mixed_step_s: float | None = None
     request_s: float | None = None
+    top_p_families: tuple[str, ...] = ()
+    """Beginnings of the ids of models whose released generation settings ask for top-p sampling."""
     notes: str = ""
     provenance: Mapping[str, Provenance] = field(default_factory=dict[str, Provenance])
 
@@ -85,6 +85,7 @@ _BLOCK = Block(
         "mixed_layer_us": Field(_US, to="mixed_layer_s", default=None),
         "mixed_step_ms": Field(_MS, to="mixed_step_s", default=None),
         "request_ms": Field(_MS, to="request_s", default=None),
+        "top_p_families": Field(Many(Text()), default=()),
         "notes": Field(Text(), default=""),
     }
 )
@@ -106,6 +107,6 @@ def serving_overheads(engine: str) -> ServingOverheads:
     return known.get(ENGINE_NAMES.get(name, name), known["default"])
 
 
-def samples_by_top_p(model: Model) -> bool:
-    """Whether the model's released generation settings ask for top-p sampling."""
-    return model.id.startswith(TOP_P_FAMILIES)
+def samples_by_top_p(model: Model, known: ServingOverheads) -> bool:
+    """Whether requests of the model are sampled by top-p where users ask for nothing else."""
+    return model.id.startswith(tuple(known.top_p_families))

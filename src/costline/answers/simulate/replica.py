@@ -132,7 +132,8 @@ def _serving_fact(engine: str, calibration: str) -> tuple[Used, ...]:
     if calibration == "none":
         return ()
     known = serving_overheads(engine)
-    stages = f"{known.step_range.rows} stages of whole runs compared" if known.step_range.rows else "no whole run compared"
+    rows = known.step_range.rows
+    stages = f"{rows} stages of whole runs compared" if rows else "no whole run compared"
     where = known.provenance[""]
     return (Used(f"{engine} in serving", stages, where.kind, where.source, where.retrieved),)
 

@@ -64,7 +64,7 @@ def step_table(engine: Engine, where: Layout, reach: Reach) -> StepTable:
         if added.launch_layer_s > 0:
             mixed_s = 0.0  # what a prompt adds is the launch of a step beyond the graphs, which the tokens have
         attention = attention * served_share(engine, where, axes, rates.machine, added)
-        sampler_s = added.sampler_s * engine.model.vocab * samples_by_top_p(engine.model)
+        sampler_s = added.sampler_s * engine.model.vocab * samples_by_top_p(engine.model, added)
     return StepTable(
         tokens_s=tokens_s,
         outputs_s=np.interp(sequences, _from_zero(axes.sequences), _from_zero(parts.outputs_s)) + sampler_s * sequences,
