@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import click
 
 from costline.errors import InputError
@@ -24,11 +26,18 @@ def web(host: str, port: int, time_limit: float, workers: int | None, ahead: boo
         raise InputError(f"costline web needs {missing.name}; install it with: pip install 'costline[web]'") from None
     given = {"long_workers": workers} if workers else {}
     app = create_app(Settings(host=host, long_s=time_limit, ahead=ahead, **given))
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
-    server = uvicorn.Server(config)
-    config.load()
-    listening = config.bind_socket()
-    listening.listen(config.backlog)  # who comes before all is ready waits a moment
+    listening = _listening(host, port)
     name, number = listening.getsockname()[:2]
     click.echo(f"costline web: http://{f'[{name}]' if ':' in name else name}:{number} (stop with Ctrl-C)")
-    server.run(sockets=[listening])
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that takes visitors already: who comes before all is ready waits a moment."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"--host {host} --port {port} cannot be used ({reason}); choose another") from None

@@ -54,7 +54,21 @@ const charts = (() => {
   };
 
   const all = (root = document) => [...root.querySelectorAll(".plot[data-figure]")];
-  const drawAll = (root) => Promise.all(all(root).map((box) => draw(box)));
+
+  // What can be seen first; the rest when there is time, unless something newer is asked by then.
+  let round = 0;
+  const drawAll = async (root) => {
+    const mine = ++round;
+    const boxes = all(root);
+    const seen = boxes.filter((box) => box.getBoundingClientRect().top < innerHeight);
+    await Promise.all(seen.map((box) => draw(box)));
+    const rest = boxes.filter((box) => !seen.includes(box));
+    const next = () => {
+      if (mine !== round || !rest.length) return;
+      draw(rest.shift()).then(() => setTimeout(next));
+    };
+    setTimeout(next);
+  };
 
   // New words with the old drawings in their places, so that a figure moves instead of being made anew.
   const replace = (place, html) => {
@@ -64,6 +78,7 @@ const charts = (() => {
       const kept = old.get(box.dataset.chart);
       if (!kept) continue;
       for (const name of ["figure", "size"]) kept.dataset[name] = box.dataset[name];
+      delete kept.dataset.drawn;
       kept.setAttribute("aria-label", box.getAttribute("aria-label"));
       box.replaceWith(kept);
     }
