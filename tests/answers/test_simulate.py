@@ -235,6 +235,30 @@ def test_what_does_not_fit_says_why():
         run(model={"id": "llama-3.1-70b", "weights": "bf16"})
 
 
+def test_drafts_that_are_kept_make_answers_faster_and_lost_ones_slower():
+    plain = run()
+    tpot: dict[float, float] = {}
+    for acceptance in (0.0, 0.9):
+        draft = {"draft": "llama-3.2-1b", "acceptance": acceptance, "acceptance_decay": 1, "max_draft_tokens": 3}
+        found = run(deployment={**SMALL["deployment"], "speculation": draft})
+        tpot[acceptance] = found["latency_ms"]["tpot"]["mean"]
+        assert found["kv"]["capacity_tokens"] < plain["kv"]["capacity_tokens"]
+        assert found["deployment"]["speculation"] == "llama-3.2-1b"
+    assert tpot[0.9] < plain["latency_ms"]["tpot"]["mean"] < tpot[0.0]
+
+
+def test_separate_pools_are_refused_in_one_line():
+    with pytest.raises(InputError, match="disaggregated=true is not simulated"):
+        run(deployment={"tp": 1, "disaggregated": True})
+
+
+def test_targets_come_with_the_share_of_requests_that_meet_them():
+    found = run(slo={"ttft_p99_ms": 1000, "tpot_p99_ms": 0.5})
+    assert found["slo"]["attainment"] == {"ttft": 1.0, "tpot": 0.0, "all": 0.0}
+    assert found["throughput"]["goodput_requests_per_s"] == 0
+    assert not found["slo"]["met"]
+
+
 def test_a_cut_left_open_is_the_plans_best():
     found = run(deployment={"tp": "auto"}, workload={"request_rate": 5})
     assert found["deployment"]["chosen_by"] == "plan"

@@ -19,8 +19,9 @@ from costline.answers.simulate.capacity import meets_slo, smallest_fleet, target
 from costline.answers.simulate.charts import charts, run_charts
 from costline.answers.simulate.interval import interval, saturation
 from costline.answers.simulate.knee import LoadCurve
+from costline.answers.simulate.measures import attainment, latencies
 from costline.answers.simulate.replica import Replica, the_replica
-from costline.answers.simulate.run import Setting, curve_of, measured, setting
+from costline.answers.simulate.run import Setting, curve_of, kept_requests, measured, setting
 from costline.answers.simulate.step_events import events_text
 from costline.answers.simulate.sweep import combinations
 from costline.answers.simulate.view import chosen_words, run_table, summary, tables
@@ -84,10 +85,20 @@ def _one(asked: Scenario, *, traced: bool) -> _Run:
         **measured(one, stamps, count),
         "interval": bounds,
         "knee": saturation(one, curve, rate_of(asked, stamps), count, bounds),
-        "slo": {"targets_ms": targets(asked.slo), "met": meets_slo(one, stamps)} if targets(asked.slo) else None,
+        "slo": _slo(one, stamps),
         "notes": list(one.drawn.notes),
     }
     return _Run(replica, one, stamps, curve, data)
+
+
+def _slo(one: Setting, stamps: Timestamps) -> dict[str, Any] | None:
+    """Targets, whether p99 is within each, and the share of requests that is; None where there are none."""
+    known = targets(one.asked.slo)
+    if not known:
+        return None
+    shares = attainment(latencies(stamps, kept_requests(one.drawn, stamps)), one.asked.slo)
+    del shares["good"]
+    return {"targets_ms": known, "met": meets_slo(one, stamps), "attainment": shares}
 
 
 def rate_of(asked: Scenario, stamps: Timestamps) -> float | None:

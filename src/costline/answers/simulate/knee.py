@@ -29,6 +29,8 @@ class Mix:
     new_tokens: float
     """Of the prompt that are computed."""
     output_tokens: float
+    tokens_a_step: float = 1.0
+    """That a decode step adds to a sequence: more than 1 where it verifies drafts."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,11 @@ def load_curve(table: StepTable, mix: Mix, *, most: int, chunk_tokens: int, late
         batch = as_array([1.0, 2.0])
     step = decode_step_s(table, batch, mix.input_tokens + mix.output_tokens / 2)
     extra = prompt_extra_s(table, batch, mix, chunk_tokens)
-    stay = mix.output_tokens * step + batch * extra
-    rate = batch / stay
-    tpot = step + rate * step * extra
-    first = late_steps * tpot + extra + table.request_s
+    steps = mix.output_tokens / mix.tokens_a_step
+    rate = batch / (steps * step + batch * extra)
+    paced = step + rate * step * extra
+    tpot = paced / mix.tokens_a_step
+    first = late_steps * paced + extra + table.request_s
     e2e = first + tpot * (mix.output_tokens - 1)
     gain = np.clip(_slope(np.log(batch), np.log(e2e)), 0.0, MOST_KNOWN_GAIN)
     rising = np.maximum.accumulate(rate) == rate

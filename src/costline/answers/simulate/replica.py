@@ -24,6 +24,8 @@ from costline.answers.search import ranked, search
 from costline.answers.search.columns import Engine, room
 from costline.answers.search.reasons import excluded_by
 from costline.answers.search.rows import plain_row
+from costline.answers.search.speculative import Drafter
+from costline.answers.simulate.drafts import capacity_tokens, drafter_of
 from costline.answers.sources import step_sources
 from costline.architecture.formats import format_name
 from costline.architecture.operations import Formats
@@ -32,7 +34,7 @@ from costline.catalog.models import find_model
 from costline.catalog.records import Model
 from costline.catalog.serving_overheads import serving_overheads
 from costline.deployment.grid import Fixed, check_fixed
-from costline.errors import InfeasibleError, UnknownIdError
+from costline.errors import InfeasibleError, InputError, UnknownIdError
 from costline.forward.memory import kv_capacity_tokens
 from costline.quantities import format_bytes
 
@@ -54,6 +56,7 @@ class Replica:
     sources: tuple[Used, ...]
     from_plan: bool
     """The cut is the best plan's."""
+    drafter: Drafter | None = None
 
     @property
     def accelerators(self) -> int:
@@ -74,6 +77,7 @@ class Replica:
             "weights": self.weights_label,
             "kv_cache": formats.kv,
             "activations": formats.activations,
+            "speculation": None if self.drafter is None else self.drafter.name,
             "chosen_by": "plan" if self.from_plan else "scenario",
         }
 
@@ -84,6 +88,10 @@ def the_replica(asked: Scenario, model: Model) -> Replica:
     With a tensor parallel degree given, the other degrees are 1 unless they are given too, as engines start.
     """
     block = asked.deployment
+    if block.disaggregated is True:
+        raise InputError(
+            "deployment.disaggregated=true is not simulated: pools are sized by plan in closed form; leave it out here"
+        )
     if block.tp == "auto" or len(asked.system.accelerator) > 1 or asked.system.accelerator == ["all"]:
         return _planned(asked, model)
     degrees = {name: _or_one(getattr(block, name)) for name in ("tp", "pp", "dp")}
@@ -115,6 +123,9 @@ def _replica(
     work = asked.workload
     space = room(engine, where, work.input_mean + work.output_mean)
     pool = float(space["pool_bytes"])
+    drafter = None
+    if asked.deployment.speculation is not None:
+        drafter = drafter_of(asked.deployment.speculation, engine, label)
     tokens = float(kv_capacity_tokens(model, space["pool_bytes"], formats.kv, where))
     if pool <= 0 or tokens < max(work.input_mean + work.output_mean, block.block_tokens):
         need = format_bytes(float(space["weights_bytes"]))
@@ -123,9 +134,11 @@ def _replica(
             f"take {need} of {format_bytes(site.chip.visible_memory_bytes)} a device, the cache holds "
             f"{max(tokens, 0.0):,.0f} tokens; raise tp or memory_utilization, or narrow the weights"
         )
+    if drafter is not None:
+        tokens = capacity_tokens(engine, drafter, where, work.input_mean + work.output_mean)
     price = the_price(asked.price, site.chip)
     facts = step_sources(model, site, price, asked.calibration) + _serving_fact(site.engine.engine, asked.calibration)
-    return Replica(engine, where, replicas, label, tokens, price, facts, planned is not None)
+    return Replica(engine, where, replicas, label, tokens, price, facts, planned is not None, drafter)
 
 
 def _serving_fact(engine: str, calibration: str) -> tuple[Used, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from costline.answers.scenario import Scenario
+from costline.answers.simulate.drafts import speculation, with_drafts
 from costline.answers.simulate.knee import LoadCurve, Mix, load_curve
 from costline.answers.simulate.load import Drawn, Stage, drawn_requests
 from costline.answers.simulate.measures import (
@@ -74,7 +75,8 @@ def setting(asked: Scenario, replica: Replica) -> Setting:
     drawn = drawn_requests(work, replica.replicas * max(int(min(most, held)), 1), block.block_tokens)
     requests = drawn.requests
     longest = float(np.max(requests.input_tokens + requests.output_tokens))
-    reach = Reach(block.max_batched_tokens, most, longest)
+    drafted = 0 if replica.drafter is None else replica.drafter.most_tokens
+    reach = Reach(block.max_batched_tokens, most, longest, drafted + 1)
     machine = replica.engine.rates.machine
     engine = Engine(
         policy="prefill_first" if machine is not None and machine.overheads.prompts_first else "decode_first",
@@ -85,8 +87,12 @@ def setting(asked: Scenario, replica: Replica) -> Setting:
         block_tokens=block.block_tokens,
         prefix_caching=block.prefix_caching,
         max_model_tokens=block.max_context_tokens or replica.engine.model.max_context_tokens,
+        speculation=None if replica.drafter is None else speculation(replica.drafter),
     )
-    return Setting(replica, step_table(replica.engine, replica.where, reach), engine, drawn, asked)
+    table = step_table(replica.engine, replica.where, reach)
+    if replica.drafter is not None:
+        table = with_drafts(table, replica.engine, replica.drafter, replica.where)
+    return Setting(replica, table, engine, drawn, asked)
 
 
 def kept_requests(drawn: Drawn, stamps: Timestamps) -> Mask:
@@ -108,10 +114,12 @@ def window_of(stamps: Timestamps, kept: Mask) -> tuple[float, float]:
 def curve_of(one: Setting, stamps: Timestamps) -> LoadCurve:
     """The load curve of a replica for the mean request of the run."""
     requests, served = one.drawn.requests, stamps.served
-    kept = served if served.any() else np.ones(len(requests), dtype=bool)
-    prompts, answers = float(requests.input_tokens[kept].mean()), float(requests.output_tokens[kept].mean())
-    found = float(stamps.cached_tokens[kept].mean()) if served.any() else 0.0
-    mix = Mix(prompts, max(prompts - found, 1.0), answers)
+    mine = served if served.any() else np.ones(len(requests), dtype=bool)
+    prompts, answers = float(requests.input_tokens[mine].mean()), float(requests.output_tokens[mine].mean())
+    found = float(stamps.cached_tokens[mine].mean()) if served.any() else 0.0
+    drafter = one.replica.drafter
+    kept = 1.0 if drafter is None else float(drafter.tokens(drafter.most_tokens))
+    mix = Mix(prompts, max(prompts - found, 1.0), answers, kept)
     held = one.replica.kv_capacity_tokens / (prompts + answers / 2)
     return load_curve(
         one.table,

@@ -37,6 +37,8 @@ class Reach:
     max_sequences: int
     longest_tokens: float
     """Longest prompt and answer together."""
+    tokens_a_sequence: int = 1
+    """Tokens that a decoding sequence brings: graphs are captured for so many more."""
 
 
 def served_rates(rates: Rates, added: ServingOverheads) -> Rates:
@@ -51,14 +53,14 @@ def step_table(engine: Engine, where: Layout, reach: Reach) -> StepTable:
     added = serving_overheads(engine.site.engine.engine)
     rates = served_rates(engine.rates, added)
     lanes = int(where.pp)
-    tokens = max(reach.max_batched_tokens, reach.max_sequences) / lanes
+    tokens = max(reach.max_batched_tokens, reach.tokens_a_sequence * reach.max_sequences) / lanes
     axes = step_axes(np.ceil(tokens), np.ceil(reach.max_sequences / lanes), max(reach.longest_tokens, 32.0))
     parts = step_parts(engine.model, where, engine.formats, rates, axes)
     most, sequences = int(lanes * tokens), _a_lane(reach.max_sequences, lanes)
     times, attention, mixed_s, sampler_s = parts.tokens_s, parts.decode_attention_s, parts.mixed_s, 0.0
     tokens_s = np.interp(_a_lane(most, lanes), _from_zero(axes.tokens), _from_zero(times))
     if rates.machine is not None:
-        graph = min(added.padded_up_to, GRAPH_OVER_SEQUENCES * reach.max_sequences) / lanes
+        graph = reach.tokens_a_sequence * min(added.padded_up_to, GRAPH_OVER_SEQUENCES * reach.max_sequences) / lanes
         if graph:
             tokens_s = _launched_s(parts, _a_lane(most, lanes), graph, engine.model, added)
         if added.launch_layer_s > 0:
