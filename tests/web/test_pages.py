@@ -157,6 +157,9 @@ def test_catalog_filters_and_shows_sources(tab: Tab):
     tab.page.click("#facts tbody tr:visible a >> nth=0")
     tab.page.wait_for_url("**/catalog/entry?name=b200-sxm")
     assert "hbm_bytes_per_s" in tab.page.inner_text("table")
+    tab.page.click("table a >> nth=0")
+    tab.page.wait_for_url("**/catalog?kind=sources#source-*")
+    assert tab.page.locator("tr:target a[href^=http]").count() == 1
 
 
 def test_catalog_reads_a_pasted_config(tab: Tab):

@@ -9,6 +9,7 @@
   apply();
   dark.addEventListener("change", () => { apply(); document.dispatchEvent(new Event("theme")); });
   addEventListener("DOMContentLoaded", () => {
+    document.querySelector("header [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     document.getElementById("theme").addEventListener("click", () => {
       chosen = root.dataset.theme === "dark" ? "light" : "dark";
       try { localStorage.setItem("theme", chosen); } catch { /* then it holds for this page */ }
