@@ -112,14 +112,16 @@ def run_charts(rows: Sequence[Mapping[str, Any]], varied: Sequence[Mapping[str, 
             for key in ("mean", "p99"):
                 values = tuple(float(row["latency_ms"]["e2e"][key] or np.nan) for _, row in mine)
                 series.append(Series(f"{name or 'E2E'} {key}".strip(), tuple(rate for rate, _ in mine), values))
-        return {"runs": Chart("E2E against load", Axis("load (requests/s)"), Axis("E2E (ms)", log=True), tuple(series))}
+        axes = Axis("load (requests/s)"), Axis("E2E (ms)", log=True)
+        return {"runs": Chart("E2E against load", *axes, tuple(series), title(rows[0]))}
     names = tuple(settings_words(one) for one in varied)
     places = tuple(float(index) for index in range(len(names)))
     bars = tuple(
         Series(f"E2E {key}", tuple(float(row["latency_ms"]["e2e"][key] or np.nan) for row in rows), places, "bar")
         for key in ("mean", "p99")
     )
-    return {"runs": Chart("E2E by run", Axis("E2E (ms)"), Axis("run", categories=names), bars, bars="grouped")}
+    axes = Axis("E2E (ms)"), Axis("run", categories=names)
+    return {"runs": Chart("E2E by run", *axes, bars, title(rows[0]), bars="grouped")}
 
 
 def _binned(values: Array, place: NDArray[np.intp], times: int) -> tuple[float, ...]:
