@@ -47,7 +47,6 @@ class Asking:
 
 
 def _plan(scenario: Mapping[str, Any], top: int = 8) -> Answered:
-    tell("searching deployments")
     answer = plan(scenario, top=top)
     tell("looking closer at the best")
     close = chosen(answer)

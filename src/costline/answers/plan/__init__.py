@@ -18,6 +18,7 @@ from costline.answers.plan.prefix_reuse import prefix_reuse
 from costline.answers.plan.quantisation import quantisation
 from costline.answers.plan.view import charts, formats_table, summary, tables
 from costline.answers.plan.what_helps import what_helps
+from costline.answers.progress import tell
 from costline.answers.read_scenario import read_scenario
 from costline.answers.scenario import Scenario
 from costline.answers.search import ranked, search_all
@@ -50,6 +51,7 @@ def plan(
     model = the_model(asked.model)
     work = asked.workload
     check_context(model, work.input_mean + work.output_mean, "workload.input_tokens + output_tokens")
+    tell("searching deployments")
     found = search_all(asked, model)
     unpriced = [site.chip.id for site in sites(asked) if the_price(asked.price, site.chip) is None]
     best = ranked(found, asked.preference.speed_exponent)
@@ -62,6 +64,7 @@ def plan(
     by_chip = {chip: frontier_rows(groups) for chip, groups in _by_chip(found).items()}
     first, at = found[best[0][0]], best[0][1]
     near = _near(found, best)
+    tell("trying what would help")
     help_rows = what_helps(asked, rows[0], lambda changed: _best_cost(changed, model, near))
     formats = quantisation(first, at, asked)
     data: dict[str, Any] = {
