@@ -105,9 +105,9 @@ def test_calibration_runs_at_their_batch(shared: Path):
     assert found.p90 < 0.12
 
 
-@pytest.mark.parametrize(("file", "median"), [("calibration", 0.13), ("validation", 0.21)])
+@pytest.mark.parametrize(("file", "median"), [("calibration", 0.08), ("validation", 0.16)])
 def test_offline_tables(shared: Path, file: str, median: float):
-    # Measured: 11.2 % (253 rows) and 18.7 % (233 rows).
+    # Measured: 6.9 % (373 rows) and 14.4 % (328 rows), none of them fitted.
     found = predict(read_serving_runs(shared / "measured", f"serving_{file}.csv", levels="B"), rule)
     errors = errors_of(found.predicted["throughput"], found.measured["throughput"])
     assert errors.rows > 220
