@@ -96,7 +96,7 @@ def _slo(one: Setting, stamps: Timestamps) -> dict[str, Any] | None:
     known = targets(one.asked.slo)
     if not known:
         return None
-    shares = attainment(latencies(stamps, kept_requests(one.drawn, stamps)), one.asked.slo)
+    shares = attainment(latencies(stamps, kept_requests(one.drawn)), one.asked.slo)
     del shares["good"]
     return {"targets_ms": known, "met": meets_slo(one, stamps), "attainment": shares}
 

@@ -28,7 +28,7 @@ def targets(slo: SloBlock) -> dict[str, float]:
 
 def meets_slo(one: Setting, stamps: Timestamps) -> bool:
     """Whether p99 of every latency is within its target and every request was served."""
-    kept = kept_requests(one.drawn, stamps)
+    kept = kept_requests(one.drawn)
     if not np.all(stamps.served[kept]):
         return False
     found = latencies(stamps, kept).by_name()

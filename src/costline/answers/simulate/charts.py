@@ -26,7 +26,7 @@ def charts(
 ) -> dict[str, Chart]:
     """By file stem; the first is the main one."""
     heading = title(data)
-    found = latencies(stamps, kept_requests(one.drawn, stamps))
+    found = latencies(stamps, kept_requests(one.drawn))
     return {
         "latency_cdf": cdf(found, heading),
         "load_latency": load_latency(curve, heading, rate, found, one.replica.replicas),

@@ -95,7 +95,7 @@ def _limit(one: Setting) -> str:
 
 
 def _statistics(one: Setting, stamps: Timestamps) -> dict[str, dict[str, float]]:
-    found = latencies(stamps, kept_requests(one.drawn, stamps))
+    found = latencies(stamps, kept_requests(one.drawn))
     return {name: _shown(values) for name, values in found.by_name().items() if name in ("ttft", "tpot", "e2e")}
 
 

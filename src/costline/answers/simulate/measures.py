@@ -113,7 +113,7 @@ def throughput(
     }
 
 
-def use_of(requests: Requests, stamps: Timestamps, mask: Mask, *, window: tuple[float, float]) -> dict[str, Any]:
+def use_of(stamps: Timestamps, mask: Mask, *, window: tuple[float, float]) -> dict[str, Any]:
     """Batch, queue and busy time over a window of time, means by replica."""
     line = stamps.timeline
     inside = (line.time_s >= window[0]) & (line.time_s < window[1])
@@ -164,7 +164,7 @@ def gap_ms(stamps: Timestamps) -> dict[str, Any]:
 
 
 def by_group(
-    requests: Requests, stamps: Timestamps, mask: Mask, *, groups: Integers, names: Mapping[int, str]
+    stamps: Timestamps, mask: Mask, *, groups: Integers, names: Mapping[int, str]
 ) -> list[dict[str, Any]]:
     """Latencies of each tenant or replica."""
     rows: list[dict[str, Any]] = []

@@ -5,7 +5,7 @@ Knows no file and no layout on a screen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,7 @@ def setting(asked: Scenario, replica: Replica) -> Setting:
     return Setting(replica, table, engine, drawn, asked)
 
 
-def kept_requests(drawn: Drawn, stamps: Timestamps) -> Mask:
+def kept_requests(drawn: Drawn) -> Mask:
     """Requests that count: all of a stated run; of one whose length is ours, those after the service has filled."""
     kept = np.ones(len(drawn.requests), dtype=bool)
     if drawn.steady and kept.size > 1 / WARM_SHARE:
@@ -104,9 +104,10 @@ def kept_requests(drawn: Drawn, stamps: Timestamps) -> Mask:
 
 
 def window_of(stamps: Timestamps, kept: Mask) -> tuple[float, float]:
-    """From the first arrival that counts to the last answer; where more follow, to the last arrival."""
+    """From the first arrival that counts to the last answer."""
     arrival, finished = stamps.arrival_s[kept], stamps.finished_s[kept]
-    start = float(np.nanmin(np.where(np.isfinite(arrival), arrival, np.nan))) if arrival.size else 0.0
+    start = float(np.min(arrival[np.isfinite(arrival)], initial=np.inf))
+    start = start if np.isfinite(start) else 0.0
     ends = finished[np.isfinite(finished)]
     return start, max(float(ends.max(initial=start)), start + 1e-9)
 
@@ -132,7 +133,7 @@ def curve_of(one: Setting, stamps: Timestamps) -> LoadCurve:
 
 def measured(one: Setting, stamps: Timestamps, count: int) -> dict[str, Any]:
     """Everything that a run says of itself, keys as in the answer."""
-    requests, kept = one.drawn.requests, kept_requests(one.drawn, stamps)
+    requests, kept = one.drawn.requests, kept_requests(one.drawn)
     start, end = window_of(stamps, kept)
     devices = one.replica.accelerators * count
     made = throughput(
@@ -145,7 +146,7 @@ def measured(one: Setting, stamps: Timestamps, count: int) -> dict[str, Any]:
         "requests": _counts(one, stamps, kept),
         "latency_ms": latency_ms(latencies(stamps, kept), interval=True) | {"gap": gap_ms(stamps)},
         "throughput": made,
-        "utilization": use_of(requests, stamps, kept, window=(start, end)),
+        "utilization": use_of(stamps, kept, window=(start, end)),
         "kv": kv_use(requests, stamps, kept, capacity_tokens=capacity, block_tokens=one.engine.block_tokens),
         "preemptions": int(stamps.preemptions.sum()),
         "cost": cost(hourly, made),
@@ -180,7 +181,7 @@ def _stage_row(one: Setting, stamps: Timestamps, stage: Stage, index: int, devic
         "requests": int(mine.sum()),
         "latency_ms": latency_ms(latencies(stamps, mine)),
         "throughput": made,
-        "utilization": use_of(requests, stamps, mine, window=window),
+        "utilization": use_of(stamps, mine, window=window),
         "preemptions": int(stamps.preemptions[mine].sum()),
         "cost": cost(hourly, made),
     }
@@ -191,13 +192,8 @@ def _groups(one: Setting, stamps: Timestamps, kept: Mask, count: int) -> dict[st
     tenant = one.drawn.requests.tenant
     if tenant is not None:
         names = dict(enumerate(one.drawn.tenants))
-        found["tenants"] = by_group(one.drawn.requests, stamps, kept, groups=tenant, names=names)
+        found["tenants"] = by_group(stamps, kept, groups=tenant, names=names)
     if count > 1:
         names = {index: str(index) for index in range(count)}
-        found["replicas"] = by_group(one.drawn.requests, stamps, kept, groups=stamps.replica, names=names)
+        found["replicas"] = by_group(stamps, kept, groups=stamps.replica, names=names)
     return found
-
-
-def with_replicas(one: Setting, count: int) -> Setting:
-    """The same setting with another number of replicas."""
-    return replace(one, replica=replace(one.replica, replicas=count))
