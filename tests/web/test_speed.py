@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from web_pages import PAGES, Tab
 
 pytestmark = pytest.mark.web
-FIRST_LOAD_MS, UPDATE_MS = 1000, 150
+SHARED = 4 if "PYTEST_XDIST_WORKER" in os.environ else 1
+"""Tests that run side by side share the cores: then the budgets are wider, and what is printed says less."""
+FIRST_LOAD_MS, UPDATE_MS = SHARED * 1000, SHARED * 150
 TRIES = 8
 
 
@@ -32,7 +35,7 @@ def test_the_first_load_is_quick(tab: Tab, capsys: pytest.CaptureFixture[str]):
     with capsys.disabled():
         print(f"\nfirst load {median(times):.0f} ms (quickest {min(times):.0f}), drawn after {median(drawn):.0f} ms;",
               f"page weight {sum(weights.values()) / 1e3:.0f} kB, Plotly {plotly / 1e6:.2f} MB apart")  # fmt: skip
-    assert min(times) <= FIRST_LOAD_MS  # the quickest: other work may share the machine
+    assert min(times) <= FIRST_LOAD_MS
     assert sum(weights.values()) < 250_000
 
 
@@ -60,4 +63,4 @@ def test_the_explorer_follows_its_slider(tab: Tab, capsys: pytest.CaptureFixture
     with capsys.disabled():
         print(f"\nexplorer update: numbers {median(numbers[2:]):.0f} ms, drawings {median(drawings[2:]):.0f} ms"
               f" (medians of {TRIES}, quickest {min(drawings[2:]):.0f} ms)")  # fmt: skip
-    assert min(drawings[2:]) <= UPDATE_MS  # the quickest, as above
+    assert min(drawings[2:]) <= UPDATE_MS

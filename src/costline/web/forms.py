@@ -97,6 +97,7 @@ _ADVANCED = Group("Advanced", (
     Field("deployment.tp", "Tensor parallel", hint="auto"), Field("deployment.pp", "Pipeline stages", hint="auto"),
     Field("deployment.dp", "Attention data parallel", hint="auto"),
     Field("deployment.ep", "Expert parallel", hint="auto"), Field("deployment.batch", "Most sequences", hint="auto"),
+    Field("preference.speed_exponent", "Worth of speed", hint="0: cheapest first"),
     Field("calibration", "Rates", "choice", choices=RATES, hint="default"),
     Field("top", "Plans to show", hint="8"),
 ), folded=True)  # fmt: skip
