@@ -18,7 +18,6 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 from calibrate_steps import Fit, class_residuals, coverage, leave_one_out, show  # noqa: E402
 from closed_loop_runs import Loops, least_times_s, read_loops  # noqa: E402
-
 from costline.quantities import PERCENT, Array  # noqa: E402
 
 pytestmark = pytest.mark.bench

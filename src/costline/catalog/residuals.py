@@ -10,7 +10,7 @@ from typing import Literal
 
 from costline.catalog.efficiency import efficiencies
 from costline.catalog.kernel_parameters import kernel_parameters
-from costline.catalog.read import Block, Field, Number, Table, read_all
+from costline.catalog.read import Block, Field, Number, read_all
 from costline.catalog.records import Chip, Model, Residuals
 
 Quantity = Literal["tpot", "ttft", "throughput"]
