@@ -38,7 +38,7 @@ REASONS = {
     "vllm h100-sxm Qwen3-32B": "many prompts to few answers at tensor parallelism 8: host time a sequence",
     "vllm h100-sxm gpt-oss-120b": "two rows near the limit of admission",
     "vllm b200-sxm Meta-Llama-3.1-70B": "first tokens: the client's time for long prompts is not modelled",
-    "trtllm h200-sxm gpt-oss-120b": "first tokens come some steps late at tensor parallelism 8: a stream interval, unstated",
+    "trtllm h200-sxm gpt-oss-120b": "first tokens come some steps late at TP 8: a stream interval, unstated",
     "trtllm h200-sxm DeepSeek-R1": "stream interval of 10 inferred",
 }
 """Likely reason why a group is far off, by a part of its name; a guess where no timing says so."""
@@ -75,7 +75,8 @@ def test_whole_systems(loops: Loops):
     console.print(f"\nEach group with numbers fitted without it ({spent_s:.0f} s)")
     show(loops, outside, console)
     ranges = class_residuals(loops, outside)
-    console.print("inside p10 to p90:", {k: f"{PERCENT * v:.0f} %" for k, v in coverage(loops, outside, ranges).items()})
+    inside = coverage(loops, outside, ranges)
+    console.print("inside p10 to p90:", {name: f"{PERCENT * share:.0f} %" for name, share in inside.items()})
     console.print("\nWorst groups")
     for size, group, reason in worst_groups(loops, outside):
         console.print(f"{PERCENT * size:5.0f}  {group:45s} {reason}")
