@@ -40,6 +40,23 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     assert "pip install 'costline[web]'" in str(done.exception)
 
 
+def test_it_answers_for_the_other_loopback_too():
+    command = [sys.executable, "-c", "from costline.cli import main; main()", "web", "--port", "0", "--no-ahead"]
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("needs IPv6 on this machine")
+    with subprocess.Popen([*command, "--host", "::1"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found = re.search(r"http://\[::1\]:(\d+) ", process.stdout.readline())
+        assert found is not None
+        with socket.create_connection(("::1", int(found[1])), timeout=30) as line:
+            line.sendall(f"GET /api/catalog HTTP/1.1\r\nHost: [::1]:{found[1]}\r\nConnection: close\r\n\r\n".encode())
+            assert line.recv(100).startswith(b"HTTP/1.1 200")
+        process.terminate()
+        process.wait(20)
+
+
 @pytest.mark.parametrize(("by", "codes"), [(signal.SIGINT, {130}), (signal.SIGTERM, {-15, 143})])
 def test_it_stops_when_told(by: signal.Signals, codes: set[int]):
     command = [sys.executable, "-c", "from costline.cli import main; main()", "web", "--port", "0", "--no-ahead"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -202,6 +203,19 @@ def test_keyboard_reaches_the_answer(tab: Tab):
         tab.page.keyboard.press("Tab")
         reached.add(tab.page.evaluate("() => document.activeElement.name || document.activeElement.id"))
     assert {"model", "batch", "context", "weights", "share"} <= reached
+
+
+def test_long_work_shows_how_far_it_is_and_can_be_cancelled(tab: Tab):
+    tab.page.goto(tab.base + "/plan?" + urlencode({
+        "model.id": "deepseek-v3", "system.accelerator": "all", "system.max_accelerators": 256,
+        "workload.input_tokens": 4096, "workload.output_tokens": 512, "workload.request_rate": 21,
+        "price.accelerator_usd_per_hour": 2,
+    }))  # fmt: skip
+    tab.page.wait_for_function("() => document.getElementById('words').textContent.includes('searching')")
+    tab.page.click("#cancel")
+    assert "Cancelled" in tab.page.inner_text("#fault")
+    tab.page.wait_for_timeout(300)  # the server hears of it
+    assert not tab.page.is_visible("#progress")
 
 
 LOOKS = [((1280, 900), "light"), ((1280, 900), "dark"), ((390, 844), "light"), ((390, 844), "dark")]

@@ -13,7 +13,6 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from costline import __version__
 from costline.errors import CostlineError, UnknownIdError
@@ -22,7 +21,7 @@ from costline.web.answering import fault
 from costline.web.desk import Desk, Refused
 from costline.web.guard import Guard
 from costline.web.layout import names, shell
-from costline.web.settings import LOOPBACK, Settings
+from costline.web.settings import Settings
 from costline.web.templating import rendered
 
 pages.add_pages(api.FAULTS)
@@ -40,8 +39,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)
     app.add_middleware(Guard, settings=limits)
-    if limits.loopback:  # a name that resolves to this machine is no reason to answer for it
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
     app.add_exception_handler(Exception, _failed)
     app.add_exception_handler(CostlineError, _wrong)
     app.add_exception_handler(Refused, _refused)

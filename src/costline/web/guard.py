@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from costline.web.settings import Settings
+from costline.web.settings import LOOPBACK, Settings
 
 POLICY = "; ".join((
     "default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'",
@@ -36,8 +36,18 @@ HEADERS = (
 DRAIN_S = 1.0
 
 
-class _TooMuchError(Exception):
-    """A body that is not taken; the status says why."""
+def _name(host: bytes) -> str:
+    """The name in a Host header, without its port.
+
+    >>> _name(b"localhost:80"), _name(b"[::1]:80"), _name(b"[::1]"), _name(b"evil.example")
+    ('localhost', '::1', '::1', 'evil.example')
+    """
+    text = host.decode("latin-1").lower()
+    return text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]
+
+
+class _RefusedError(Exception):
+    """A request that is not taken; the status says why."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
@@ -64,7 +74,7 @@ class Guard:
 
         try:
             body = await self._body(scope, receive)
-        except _TooMuchError as error:
+        except _RefusedError as error:
             await _drain(receive)
             await _refuse(with_headers, error.status, str(error))
             return
@@ -75,9 +85,13 @@ class Guard:
     async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
         """The whole body; None where the client has gone."""
         most = self.settings.body_bytes
-        stated = dict(scope["headers"]).get(b"content-length", b"0")
+        headers = dict(scope["headers"])
+        if self.settings.loopback and _name(headers.get(b"host", b"")) not in LOOPBACK:
+            # a foreign name that resolves to this machine is no reason to answer for it
+            raise _RefusedError(400, "this application answers for localhost alone; start it with --host for others")
+        stated = headers.get(b"content-length", b"0")
         if stated.isdigit() and int(stated) > most:
-            raise _TooMuchError(413, f"the body has {int(stated):,} bytes; {most:,} are the most")
+            raise _RefusedError(413, f"the body has {int(stated):,} bytes; {most:,} are the most")
         pieces: list[bytes] = []
         try:
             async with asyncio.timeout(self.settings.body_s):
@@ -87,12 +101,12 @@ class Guard:
                         return None
                     pieces.append(message.get("body", b""))
                     if sum(map(len, pieces)) > most:
-                        raise _TooMuchError(413, f"the body is larger than {most:,} bytes, the most that is taken")
+                        raise _RefusedError(413, f"the body is larger than {most:,} bytes, the most that is taken")
                     if not message.get("more_body", False):
                         return b"".join(pieces)
         except TimeoutError:
             words = f"the body did not arrive within {self.settings.body_s:g} s"
-            raise _TooMuchError(408, words) from None
+            raise _RefusedError(408, words) from None
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
