@@ -58,7 +58,7 @@ def listed(rows: Sequence[Mapping[str, str]], headings: Mapping[str, str]) -> st
     """Rows of text under headings; values that are web addresses become links."""
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings.values())
     body = "".join("<tr>" + "".join(f"<td>{_cell(row[key])}</td>" for key in headings) + "</tr>\n" for row in rows)
-    return f'<div class="wide" tabindex="0"><table><tr>{head}</tr>\n{body}</table></div>'
+    return f'<div class="wide listed" tabindex="0"><table><tr>{head}</tr>\n{body}</table></div>'
 
 
 def _cell(value: str) -> str:

@@ -119,7 +119,8 @@ def _network(close: Chosen) -> Step:
     share = spent / decode["step_time_s"]
     width = row["accelerators_per_replica"]
     if width == 1:
-        return Step("Check the network", "nothing to send", ("a replica is one chip",))
+        what = "a decode replica" if close.row["disaggregated"] else "a replica"
+        return Step("Check the network", "nothing to send", (f"{what} is one chip",))
     inside = f"the {width} chips of a replica lie within the {domain} that {row['system']} connects"
     outside = f"a replica of {width} spans more than the {domain} chips that {row['system']} connects"
     verdict = "within its limits" if share < FULL_NETWORK_SHARE else "near its limit: a wider layout gains little"
@@ -151,7 +152,7 @@ def _apart(row: Row) -> Step:
         f"prompts are read on {prefill['accelerators']} × {prefill['accelerator']} in "
         f"{format_seconds(prefill['prefill_s'])}, "
         f"answers written on {decode['accelerators']} × {decode['accelerator']}",
-        f"{shown(row['prefill_per_decode'])} prefill replicas for each that decodes; a prompt's cache moves in "
+        f"{shown(row['prefill_per_decode'])} prefill to 1 decode replica; a prompt's cache moves in "
         f"{format_seconds(row['kv_transfer_s'])}",
         f"no step carries a prompt, so TPOT stays at {format_seconds(row['tpot_s'])}",
     )
