@@ -42,15 +42,20 @@ NEXT = """() => { window.answered = new Promise((done) =>
     document.addEventListener("answered", done, { once: true })); }"""
 
 
-def alike(seen: Any, expected: Any) -> bool:
-    """Whether two answers are the same, but for the last digit of sums, which hangs on how arrays lie in memory."""
-    if isinstance(expected, dict):
-        return seen.keys() == expected.keys() and all(alike(seen[key], expected[key]) for key in expected)
-    if isinstance(expected, list):
-        return len(seen) == len(expected) and all(map(alike, seen, expected))
-    if isinstance(expected, float):
-        return isinstance(seen, int | float) and math.isclose(seen, expected, rel_tol=1e-9, abs_tol=1e-12)
-    return seen == expected
+def differences(seen: Any, expected: Any, *, within: float = 1e-9, place: str = "") -> list[str]:
+    """Where two answers differ by more than the last digits of sums, which hang on how arrays lie in memory."""
+    if isinstance(expected, dict) and isinstance(seen, dict):
+        keys = dict.fromkeys([*expected, *seen])
+        pairs = [(seen.get(key, "missing"), expected.get(key, "missing"), f"{place}.{key}") for key in keys]
+        return [fault for a, b, where in pairs for fault in differences(a, b, within=within, place=where)]
+    if isinstance(expected, list) and isinstance(seen, list) and len(seen) == len(expected):
+        rows = enumerate(zip(seen, expected, strict=True))
+        return [fault for i, (a, b) in rows for fault in differences(a, b, within=within, place=f"{place}[{i}]")]
+    if isinstance(expected, float) and isinstance(seen, int | float):
+        same = math.isclose(seen, expected, rel_tol=within, abs_tol=1e-12)
+    else:
+        same = seen == expected
+    return [] if same else [f"{place}: {seen!r} is not {expected!r}"]
 
 
 class Tab:
