@@ -257,7 +257,7 @@ def test_one_sequence_with_an_eagle_head(drafted: int, tokens: float, measured: 
     served = engine("llama-3.1-8b", "h100-sxm", "bf16")
     draft = drafter(served, draft="eagle", acceptance=0.6)
     gain = float(step_gain(served, draft, drafted, [1.0], tp=1)[0]) / float(draft.tokens(drafted)) * tokens
-    assert gain == pytest.approx(measured, rel=0.06)
+    assert gain == pytest.approx(measured, rel=0.09)
 
 
 def test_the_gain_of_mtp_falls_as_measured():

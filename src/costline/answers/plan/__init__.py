@@ -65,7 +65,8 @@ def plan(
     first, at = found[best[0][0]], best[0][1]
     near = _near(found, best)
     tell("trying what would help")
-    help_rows = what_helps(asked, rows[0], lambda changed: _best_cost(changed, model, near))
+    pools = first.prefill is not None
+    help_rows = what_helps(asked, rows[0], lambda changed: _best_cost(changed, model, near, pools=pools))
     formats = quantisation(first, at, asked)
     data: dict[str, Any] = {
         "question": "plan",
@@ -126,10 +127,11 @@ def _near(found: Sequence[Candidates], best: Sequence[tuple[int, int]]) -> list[
     return list(names)
 
 
-def _best_cost(scenario: Scenario, model: Model, accelerators: list[str]) -> float:
-    """Least cost of a changed question on some of the accelerators."""
+def _best_cost(scenario: Scenario, model: Model, accelerators: list[str], *, pools: bool) -> float:
+    """Least cost of a changed question on some accelerators; separate pools are tried only where they were best."""
     system = scenario.system.model_copy(update={"accelerator": accelerators})
-    found = search_all(scenario.model_copy(update={"system": system}), model)
+    block = scenario.deployment if pools else scenario.deployment.model_copy(update={"disaggregated": False})
+    found = search_all(scenario.model_copy(update={"system": system, "deployment": block}), model)
     best = ranked(found, scenario.preference.speed_exponent)
     return float(found[best[0][0]].columns["usd_per_mtok"][best[0][1]]) if best else float("inf")
 

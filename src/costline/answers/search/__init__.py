@@ -20,6 +20,8 @@ from costline.quantities import Array
 
 def kinds_of(scenario: Scenario, model: Model) -> list[Kind]:
     """Every accelerator and set of formats that the scenario allows and that has a price."""
+    if scenario.deployment.given_pools is not None:
+        raise InputError("deployment.prefill_pool and decode_pool are simulated, not searched; leave them out here")
     found: list[Kind] = []
     unpriced: list[str] = []
     fraction = scenario.deployment.engine.memory_utilization

@@ -29,7 +29,7 @@ from costline.serving.queueing import allen_cunneen_wait_s, sakasegawa_wait_s, s
 MOST_REPLICAS = 8
 """Largest pool that is tried where no rate says how large it has to be."""
 BUSY = (0.5, 0.7, 0.85, MOST_UTILIZATION)
-"""Shares of its capacity that a prefill pool may work at where no rate says it."""
+"""Shares of its capacity that a prefill pool may work at where no rate says it and a target limits its queue."""
 Columns = dict[str, Array]
 
 
@@ -114,7 +114,9 @@ def _sizes(scenario: Scenario, capacity: Array) -> tuple[Array, Array]:
         counts = np.ceil(rate / (MOST_UTILIZATION * capacity[:, None]) * np.array(HEADROOM))
         counts[:, 1:] = np.where(counts[:, 1:] == counts[:, :-1], 0.0, counts[:, 1:])
         return counts, rate / (np.maximum(counts, 1.0) * capacity[:, None])
-    sizes, shares = np.meshgrid(np.arange(1.0, MOST_REPLICAS + 1), as_array(BUSY), indexing="ij")
+    waits = scenario.slo.ttft_p99_ms is not None or scenario.slo.e2e_p99_ms is not None
+    busy = BUSY if waits else (MOST_UTILIZATION,)
+    sizes, shares = np.meshgrid(np.arange(1.0, MOST_REPLICAS + 1), as_array(busy), indexing="ij")
     shape = (capacity.size, sizes.size)
     return np.broadcast_to(sizes.ravel(), shape), np.broadcast_to(shares.ravel(), shape)
 
