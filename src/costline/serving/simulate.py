@@ -9,10 +9,9 @@ import numpy as np
 
 from costline.errors import InputError
 from costline.serving.fleet import Fleet
-from costline.serving.loop.event_loop import loop
-from costline.serving.loop.recording import bin_edges_s
-from costline.serving.loop.state import BOOTING, DRAINING, ON, STEPS, World
+from costline.serving.loop.state import BOOTING, DRAINING, ON, STEPS, World, bin_edges_s
 from costline.serving.loop.world import point, world_of
+from costline.serving.machine_code import event_loop
 from costline.serving.requests import Requests
 from costline.serving.timestamps import Replicas, StepTrace, Timeline, Timestamps
 
@@ -39,7 +38,7 @@ def simulate(
     run = world.run
     run["seed"], run["sample_s"], run["is_single"] = seed, sample_s, not fast_forward
     point(world)
-    loop(run, concurrency or 0)
+    event_loop()(run.ctypes.data, concurrency or 0)
     return _timestamps(world)
 
 

@@ -9,10 +9,8 @@ from costline.serving.compiled import compiled
 from costline.serving.loop.kv_blocks import blocks_of, held_tokens
 from costline.serving.loop.memory import cache_of, decoding_of, numbers_of, requests_of
 from costline.serving.loop.prefix_cache import keep_answer, unpin
-from costline.serving.loop.state import Row, Rows
+from costline.serving.loop.state import NEVER, Row, Rows
 from costline.serving.loop.step_time import mixed_bits, verification_steps
-
-NEVER = 1 << 60
 
 
 @compiled

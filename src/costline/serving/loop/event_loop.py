@@ -6,12 +6,11 @@ Failures come first at the same instant, then arrivals, then scaling, then steps
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from costline.serving.compiled import compiled, compiled_loop, fingerprint
+from costline.serving.compiled import compiled
 from costline.serving.loop.deliveries import take
 from costline.serving.loop.departures import send_next, settle
 from costline.serving.loop.kv_blocks import blocks_of
@@ -24,17 +23,15 @@ from costline.serving.loop.memory import (
     next_s_of,
     replicas_of,
     requests_of,
+    run_of,
 )
 from costline.serving.loop.routing import route
 from costline.serving.loop.scaling import activate, fault, release_if_empty, tick
-from costline.serving.loop.state import BOOTING, IDLE, PREFILL, Row, Rows
+from costline.serving.loop.state import BOOTING, IDLE, PREFILL, Row
 from costline.serving.loop.steps import end_step, shorten_run, start_step
 from costline.serving.loop.waiting import with_request
 from costline.serving.scheduler import FCFS
 from costline.serving.timestamps import REJECTED, TOO_LONG
-
-ROOMS = sorted(Path(__file__).parent.glob("*.py"))
-BESIDE = [Path(__file__).parents[1] / name for name in ("compiled.py", "scheduler.py", "timestamps.py")]
 
 
 @compiled
@@ -130,12 +127,11 @@ def next_arrival(run: Row) -> int:
     return place if place < len(requests_of(run)) and len(by_turn_of(run)) == 0 else -1
 
 
-def _loop(constant: int) -> Any:
-    """The event loop; the constant makes what is kept of it on disk hold for these sources only."""
+def loop_of(constant: int) -> Callable[[int, int], int]:
+    """The event loop, to be compiled; the constant makes what is kept of it on disk hold for these sources only."""
 
-    @compiled_loop
-    def loop(runs: Rows, concurrency: int) -> int:
-        run = runs[0]
+    def loop(run_at: int, concurrency: int) -> int:
+        run = run_of(run_at)
         for _ in range(concurrency):
             send_next(run, 0.0)
         ticking = next_tick_s(run) < np.inf
@@ -172,6 +168,3 @@ def _loop(constant: int) -> Any:
         return constant
 
     return loop
-
-
-loop = _loop(fingerprint([*ROOMS, *BESIDE]))

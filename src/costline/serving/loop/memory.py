@@ -21,6 +21,7 @@ from costline.serving.loop.state import (
     FAULT,
     REPLICA,
     REQUEST,
+    RUN,
     SAMPLE,
     SEQUENCE,
     STEPS,
@@ -41,6 +42,12 @@ def pointer(_context: Any, _address: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
     return types.voidptr(types.int64), make
+
+
+@compiled
+def run_of(address: int) -> Row:
+    """The run's row."""
+    return carray(pointer(address), 1, RUN)[0]
 
 
 @compiled

@@ -7,22 +7,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from costline.quantities import MICRO, Array
+from costline.quantities import MICRO
 from costline.serving.compiled import compiled
 from costline.serving.loop.kv_blocks import counted_blocks
 from costline.serving.loop.memory import decoding_of, itl_tokens_of, samples_of, trace_of
-from costline.serving.loop.state import DECODING, Row
-
-BINS_A_DOUBLING = 32
-BINS = 32 * BINS_A_DOUBLING
-"""From a microsecond to more than an hour, each 2 % wide."""
-
-
-def bin_edges_s() -> Array:
-    """Edges of the histogram of gaps between tokens."""
-    return MICRO * np.exp2(np.arange(BINS + 1) / BINS_A_DOUBLING)
+from costline.serving.loop.state import BINS, BINS_A_DOUBLING, DECODING, Row
 
 
 @compiled

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from costline.quantities import Array
+from costline.quantities import MICRO, Array
 
 Row = Any
 """One record of an array below."""
@@ -23,6 +23,11 @@ OFF, BOOTING, ON, DRAINING, DOWN = 0, 1, 2, 3, 4
 """Modes of a replica."""
 BOTH, PREFILL, DECODE = 0, 1, 2
 """Roles of a replica."""
+NEVER = 1 << 60
+"""A step that never comes."""
+BINS_A_DOUBLING = 32
+BINS = 32 * BINS_A_DOUBLING
+"""Of gaps between tokens: from a microsecond to more than an hour, each 2 % wide."""
 
 REQUEST = np.dtype(
     [
@@ -177,3 +182,8 @@ class World(NamedTuple):
     samples: Rows
     trace: Rows
     itl_tokens: Array
+
+
+def bin_edges_s() -> Array:
+    """Edges of the histogram of gaps between tokens."""
+    return MICRO * np.exp2(np.arange(BINS + 1) / BINS_A_DOUBLING)

@@ -14,14 +14,14 @@ from costline.errors import InputError
 from costline.quantities import Array
 from costline.serving import fleet as settings
 from costline.serving.fleet import Engine, Fleet, Pool
-from costline.serving.loop.batch import NEVER
-from costline.serving.loop.recording import BINS
 from costline.serving.loop.state import (
     ARRAYS,
+    BINS,
     CACHED_ITEM,
     DELIVERY,
     ENGINE,
     FAULT,
+    NEVER,
     OFF,
     ON,
     REPLICA,
