@@ -247,11 +247,6 @@ def test_drafts_that_are_kept_make_answers_faster_and_lost_ones_slower():
     assert tpot[0.9] < plain["latency_ms"]["tpot"]["mean"] < tpot[0.0]
 
 
-def test_separate_pools_are_refused_in_one_line():
-    with pytest.raises(InputError, match="disaggregated=true is not simulated"):
-        run(deployment={"tp": 1, "disaggregated": True})
-
-
 def test_targets_come_with_the_share_of_requests_that_meet_them():
     found = run(slo={"ttft_p99_ms": 1000, "tpot_p99_ms": 0.5})
     assert found["slo"]["attainment"] == {"ttft": 1.0, "tpot": 0.0, "all": 0.0}

@@ -7,6 +7,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from costline.answers.engine_block import EngineBlock
+from costline.answers.fleet_blocks import (
+    MOST_FAILURES,
+    AutoscaleBlock,
+    FailureBlock,
+    PoolBlock,
+    check_failures,
+    check_size,
+)
 from costline.answers.scenario_values import Auto, Degree, Number, Positive, ScenarioBlock
 
 MOST_DRAFT_TOKENS = 32
@@ -59,6 +67,12 @@ class DeploymentBlock(ScenarioBlock):
     kv_transfer: Literal["after", "layerwise"] = Field(
         default="after", description="the cache moves between pools after the prefill, or layer by layer during it"
     )
+    prefill_pool: PoolBlock | None = Field(default=None, description="a simulation's prefill replicas; none = planned")
+    decode_pool: PoolBlock | None = Field(default=None, description="a simulation's decode replicas; none = planned")
+    autoscale: AutoscaleBlock | None = Field(default=None, description="replicas of a simulation follow its load")
+    failures: list[FailureBlock] = Field(
+        default_factory=list[FailureBlock], description="replicas that a simulation loses", max_length=MOST_FAILURES
+    )
     cp: Degree = Field(default=1, description="context parallel degree of a prefill replica, around a ring")
     host_gb_per_s: Positive | None = Field(
         default=None, description="link between an accelerator and its host, GB/s; default = PCIe 5 with 16 lanes"
@@ -71,10 +85,43 @@ class DeploymentBlock(ScenarioBlock):
         most = self.engine.max_sequences
         if self.batch != "auto" and self.batch > most:
             raise ValueError(f"batch={self.batch} exceeds engine.max_sequences={most}; lower it or raise max_sequences")
+        for pool in self.given_pools or ():
+            if pool.batch != "auto" and pool.batch > most:
+                raise ValueError(
+                    f"batch={pool.batch} of a pool exceeds engine.max_sequences={most}; lower it or raise max_sequences"
+                )
         if self.disaggregated is True and self.replicas != "auto":
             raise ValueError(
                 f"replicas={self.replicas} cannot size two pools; leave it auto with disaggregated: true"
             )
         if self.cp > 1 and self.disaggregated is not True:
             raise ValueError(f"cp={self.cp} needs disaggregated: true; only prefill replicas spread one prompt")
+        return self
+
+    @property
+    def given_pools(self) -> tuple[PoolBlock, PoolBlock] | None:
+        """The prefill and the decode pool, where the scenario gives them."""
+        if self.prefill_pool is None or self.decode_pool is None:
+            return None
+        return self.prefill_pool, self.decode_pool
+
+    @model_validator(mode="after")
+    def _pools_alone(self) -> DeploymentBlock:
+        given = [name for name in ("prefill_pool", "decode_pool") if getattr(self, name) is not None]
+        if len(given) == 1:
+            other = "decode_pool" if given == ["prefill_pool"] else "prefill_pool"
+            raise ValueError(f"{given[0]} stands without {other}; give both, or neither to have them planned")
+        if given and self.disaggregated is not True:
+            raise ValueError(f"{given[0]} needs disaggregated: true; add it")
+        fixed = [name for name in ("tp", "pp", "dp", "ep", "batch") if getattr(self, name) != "auto"]
+        if given and fixed:
+            raise ValueError(f"{fixed[0]}={getattr(self, fixed[0])} stands beside {given[0]}; write it into each pool")
+        return self
+
+    @model_validator(mode="after")
+    def _fleet_is_whole(self) -> DeploymentBlock:
+        check_size(self.replicas, self.autoscale)
+        if self.disaggregated is True and self.autoscale is not None:
+            raise ValueError("autoscale scales one pool; give prefill_pool and decode_pool, each with its own")
+        check_failures(self.failures, pools=self.disaggregated is True)
         return self

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from costline.answers.answer import Answer
+from costline.answers.answer import Answer, Used
 from costline.answers.choices import check_context, the_model
 from costline.answers.read_document import read_document
 from costline.answers.read_scenario import validate
 from costline.answers.scenario import Scenario
 from costline.answers.simulate.capacity import meets_slo, smallest_fleet, targets
 from costline.answers.simulate.charts import charts, run_charts
+from costline.answers.simulate.curves import Curves, curves_of
 from costline.answers.simulate.interval import interval, saturation
-from costline.answers.simulate.knee import LoadCurve
 from costline.answers.simulate.measures import attainment, latencies
-from costline.answers.simulate.replica import Replica, the_replica
-from costline.answers.simulate.run import Setting, curve_of, kept_requests, measured, setting
+from costline.answers.simulate.pools import the_sides
+from costline.answers.simulate.run import Setting, deployment_row, kept_requests, measured, setting
 from costline.answers.simulate.step_events import events_text
 from costline.answers.simulate.sweep import combinations
 from costline.answers.simulate.view import chosen_words, run_table, summary, tables
@@ -62,10 +62,9 @@ def _complete(document: Mapping[str, Any]) -> dict[str, Any]:
 class _Run:
     """One run and what it gave."""
 
-    replica: Replica
     one: Setting
     stamps: Timestamps
-    curve: LoadCurve
+    curves: Curves
     data: dict[str, Any]
 
 
@@ -73,22 +72,23 @@ def _one(asked: Scenario, *, traced: bool) -> _Run:
     model = the_model(asked.model)
     work = asked.workload
     check_context(model, work.input_mean + work.output_mean, "workload.input_tokens + output_tokens")
-    replica = the_replica(asked, model)
-    one = setting(asked, replica)
-    count = replica.replicas
-    stamps = one.run(count, traced=traced)
-    bounds, curve = interval(one, stamps, count), curve_of(one, stamps)
-    data = {
+    one = setting(asked, *the_sides(asked, model))
+    stamps = one.run(*one.counts, traced=traced)
+    bounds, curves = interval(one, stamps), curves_of(one, stamps)
+    rate = rate_of(asked, stamps)
+    data: dict[str, Any] = {
         "question": "simulate",
         "model": model.id,
-        "deployment": replica.row(),
-        **measured(one, stamps, count),
+        "deployment": deployment_row(one),
+        **measured(one, stamps, one.counts),
         "interval": bounds,
-        "knee": saturation(one, curve, rate_of(asked, stamps), count, bounds),
+        "knee": saturation(curves, rate, bounds),
         "slo": _slo(one, stamps),
         "notes": list(one.drawn.notes),
     }
-    return _Run(replica, one, stamps, curve, data)
+    for row, most in zip(data["pools"], curves.capacity, strict=True):
+        row |= {"capacity_requests_per_s": most, "load": None if rate is None else rate / most}
+    return _Run(one, stamps, curves, data)
 
 
 def _slo(one: Setting, stamps: Timestamps) -> dict[str, Any] | None:
@@ -101,6 +101,11 @@ def _slo(one: Setting, stamps: Timestamps) -> dict[str, Any] | None:
     return {"targets_ms": known, "met": meets_slo(one, stamps), "attainment": shares}
 
 
+def sources_of(one: Setting) -> tuple[Used, ...]:
+    """Facts that the replicas of all sides used, each once."""
+    return tuple(dict.fromkeys(used for side in one.sides for used in side.replica.sources))
+
+
 def rate_of(asked: Scenario, stamps: Timestamps) -> float | None:
     """Requests per second that come: the scenario's highest, or a trace's mean; None where the load follows."""
     work = asked.workload
@@ -111,15 +116,15 @@ def rate_of(asked: Scenario, stamps: Timestamps) -> float | None:
 
 
 def _single(asked: Scenario, run: _Run, *, figures: bool) -> Answer:
-    data = {**run.data, "scenario": asked.model_dump(), "fleet": smallest_fleet(run.one, run.replica.replicas)}
+    data = {**run.data, "scenario": asked.model_dump(), "fleet": smallest_fleet(run.one)}
     rate = rate_of(asked, run.stamps)
-    drawn = charts(run.one, run.stamps, run.curve, data=data, rate=rate) if figures else {}
+    drawn = charts(run.one, run.stamps, run.curves.together, data=data, rate=rate) if figures else {}
     files = {"steps.json": events_text(run.stamps.trace)} if run.stamps.trace is not None else {}
-    return Answer("simulate", data, tables(data), drawn, summary(data), run.replica.sources, files)
+    return Answer("simulate", data, tables(data), drawn, summary(data), sources_of(run.one), files)
 
 
 def _table(varied: list[dict[str, Any]], found: list[_Run]) -> Answer:
     rows = [run.data for run in found]
     data = {"question": "simulate", "runs": [{"settings": one, **row} for one, row in zip(varied, rows, strict=True)]}
     words, drawn = chosen_words(rows, varied), run_charts(rows, varied)
-    return Answer("simulate", data, (run_table(rows, varied),), drawn, words, found[0].replica.sources)
+    return Answer("simulate", data, (run_table(rows, varied),), drawn, words, sources_of(found[0].one))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from costline.answers.scenario import SloBlock
+from costline.answers.simulate.fleet import least_counts
 from costline.answers.simulate.measures import latencies
 from costline.answers.simulate.run import Setting, kept_requests
 from costline.quantities import MILLI
@@ -35,34 +36,89 @@ def meets_slo(one: Setting, stamps: Timestamps) -> bool:
     return all(_p99_ms(found[name]) <= target for name, target in targets(one.asked.slo).items())
 
 
-def smallest_fleet(one: Setting, start: int) -> dict[str, Any] | None:
-    """The fewest replicas that meet the targets; None where there are no targets or the load follows the fleet."""
+def smallest_fleet(one: Setting) -> dict[str, Any] | None:
+    """The fewest replicas that meet the targets; None where there are no targets or the load follows the fleet.
+
+    Of two pools both grow in proportion until the targets are met; then each is made as small as it can be, the
+    prefill pool first. The one that binds is the one whose lack of a replica breaks a target.
+    """
     if not targets(one.asked.slo) or one.drawn.concurrency is not None:
         return None
-    tried: dict[int, bool] = {}
+    tried: dict[tuple[int, ...], bool] = {}
 
-    def meets(count: int) -> bool:
-        if count not in tried:
-            tried[count] = meets_slo(one, one.run(count))
-        return tried[count]
+    def meets(*counts: int) -> bool:
+        if counts not in tried:
+            tried[counts] = meets_slo(one, one.run(*counts))
+        return tried[counts]
 
-    least = least_true(meets, start, MOST_REPLICAS)
-    return {
-        "replicas": least,
-        "accelerators": None if least is None else least * one.replica.accelerators,
-        "tried": [{"replicas": count, "meets": met} for count, met in sorted(tried.items())],
+    floor = least_counts(one.asked.deployment.failures, len(one.sides))
+    if len(one.sides) == 1:
+        least = least_true(meets, one.counts[0], MOST_REPLICAS, floor[0])
+        return _size(one, None if least is None else (least,), tried)
+    sizes = _smallest_pools(meets, one.counts, floor)
+    return _size(one, sizes, tried) | {"scaled": "each pool", "binds": _binding(meets, sizes, floor)}
+
+
+def _smallest_pools(
+    meets: Callable[[int, int], bool], start: tuple[int, ...], floor: tuple[int, ...]
+) -> tuple[int, int] | None:
+    """Pools of which neither can be smaller beside the other."""
+
+    def in_proportion(count: int) -> bool:
+        return meets(count * start[0], count * start[1])
+
+    times = least_true(in_proportion, 1, MOST_REPLICAS // max(start))
+    if times is None:
+        return None
+    most = (times * start[0], times * start[1])
+
+    def with_prefill(count: int) -> bool:
+        return meets(count, most[1])
+
+    prefill = least_true(with_prefill, most[0], most[0], floor[0]) or most[0]
+
+    def with_decode(count: int) -> bool:
+        return meets(prefill, count)
+
+    return prefill, least_true(with_decode, most[1], most[1], floor[1]) or most[1]
+
+
+def _binding(
+    meets: Callable[[int, int], bool], sizes: tuple[int, int] | None, floor: tuple[int, ...]
+) -> list[str]:
+    """Pools that cannot be smaller because a target would be missed."""
+    if sizes is None:
+        return []
+    found: list[str] = []
+    for place, name in enumerate(("prefill", "decode")):
+        less = (sizes[0] - (place == 0), sizes[1] - (place == 1))
+        if less[place] >= floor[place] and not meets(*less):
+            found.append(name)
+    return found
+
+
+def _size(one: Setting, sizes: tuple[int, ...] | None, tried: dict[tuple[int, ...], bool]) -> dict[str, Any]:
+    each = [side.replica.accelerators for side in one.sides]
+    found: dict[str, Any] = {
+        "replicas": None if sizes is None else sum(sizes),
+        "accelerators": None if sizes is None else sum(a * n for a, n in zip(each, sizes, strict=True)),
     }
+    names = ("replicas",) if len(each) == 1 else ("prefill_replicas", "decode_replicas")
+    if len(each) > 1:
+        found |= dict(zip(names, sizes or (None, None), strict=True))
+    rows = [{**dict(zip(names, counts, strict=True)), "meets": met} for counts, met in sorted(tried.items())]
+    return found | {"tried": rows}
 
 
-def least_true(holds: Callable[[int], bool], start: int, most: int) -> int | None:
-    """The least whole number from 1 to `most` for which something holds that holds for all larger ones.
+def least_true(holds: Callable[[int], bool], start: int, most: int, fewest: int = 1) -> int | None:
+    """The least whole number from `fewest` to `most` for which something holds that holds for all larger ones.
 
     >>> least_true(lambda count: count >= 13, 4, 100), least_true(lambda count: False, 1, 8)
     (13, None)
     """
-    high = min(max(start, 1), most)
+    high = min(max(start, fewest), most)
     if holds(high):
-        low = 0
+        low = fewest - 1
     else:
         low = high
         while not holds(high):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from costline.answers.simulate.fleet import part_of
 from costline.answers.simulate.knee import LoadCurve
 from costline.answers.simulate.measures import Latencies, latencies
 from costline.answers.simulate.run import Setting, kept_requests
@@ -27,10 +28,11 @@ def charts(
     """By file stem; the first is the main one."""
     heading = title(data)
     found = latencies(stamps, kept_requests(one.drawn))
+    blocks = one.replica.kv_capacity_tokens / one.engine.block_tokens
     return {
         "latency_cdf": cdf(found, heading),
-        "load_latency": load_latency(curve, heading, rate, found, one.replica.replicas),
-        "timeline": timeline(stamps, heading, one.replica.kv_capacity_tokens / one.engine.block_tokens),
+        "load_latency": load_latency(curve, heading, rate, found),
+        "timeline": timeline(part_of(stamps, one.counts, len(one.counts) - 1), heading, blocks),
     }
 
 
@@ -53,9 +55,9 @@ def cdf(found: Latencies, heading: str) -> Chart:
     )
 
 
-def load_latency(curve: LoadCurve, heading: str, rate: float | None, found: Latencies, count: int) -> Chart:
+def load_latency(curve: LoadCurve, heading: str, rate: float | None, found: Latencies) -> Chart:
     """Latency against load in steady state, the knee, and what was simulated."""
-    load = curve.rate * count
+    load = curve.rate
     series = [
         Series("E2E, steady state", tuple(load.tolist()), _ms(curve.e2e_s + curve.wait_s), "lines"),
         Series("TTFT, steady state", tuple(load.tolist()), _ms(curve.ttft_s + curve.wait_s), "lines"),

@@ -7,11 +7,12 @@ a real service. Knows no physics.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from costline.answers.simulate.knee import LoadCurve
+from costline.answers.simulate.curves import NEAR_GAIN, Curves
 from costline.answers.simulate.measures import latencies
 from costline.answers.simulate.run import Setting, kept_requests
 from costline.catalog.records import Residuals
@@ -22,8 +23,6 @@ from costline.serving.timestamps import Timestamps
 MEASURED_FAMILIES = ("hopper",)
 WIDER = 2.0
 """How much wider the interval is on a family of chips of which no whole run was compared."""
-NEAR_GAIN = 0.5
-"""Gain from which the answer says that it is near saturation: errors of a step at least double."""
 NEAR_LOAD = 0.9
 SHOWN = {"mean": None, "p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -37,13 +36,16 @@ def step_range(one: Setting) -> Residuals:
     return Residuals(known.p10**WIDER, known.p50, known.p90**WIDER, known.rows)
 
 
-def interval(one: Setting, stamps: Timestamps, count: int) -> dict[str, Any]:
+def interval(one: Setting, stamps: Timestamps) -> dict[str, Any]:
     """p10 and p90 of each latency, by steps at p10 and p90 of their measured error; and the gain between them."""
     if one.asked.calibration == "none":
         return {}
     bounds = step_range(one)
-    runs = [one.run(count, bounds.p10), stamps, one.run(count, bounds.p90)]
-    shown = [_statistics(one, run) for run in runs]
+    counts = one.counts
+    with ThreadPoolExecutor(2) as side_by_side:  # the event loop holds no lock of the interpreter
+        begun = [side_by_side.submit(one.run, *counts, factor=factor) for factor in (bounds.p10, bounds.p90)]
+        fast, slow = (each.result() for each in begun)
+    shown = [_statistics(one, run) for run in (fast, stamps, slow)]
     found = {
         name: {key: _ordered(*(each[name][key] for each in shown)) for key in SHOWN} for name in ("ttft", "tpot", "e2e")
     }
@@ -59,22 +61,21 @@ def interval(one: Setting, stamps: Timestamps, count: int) -> dict[str, Any]:
     }
 
 
-def saturation(
-    one: Setting, curve: LoadCurve, rate: float | None, count: int, bounds: Mapping[str, Any]
-) -> dict[str, Any]:
+def saturation(curves: Curves, rate: float | None, bounds: Mapping[str, Any]) -> dict[str, Any]:
     """Where the service tips over, how far it is from there, and whether a percentile can be trusted."""
+    curve = curves.together
     at = curve.knee
-    knee = float(curve.rate[at]) * count
+    knee = float(curve.rate[at])
     found: dict[str, Any] = {
         "requests_per_s": knee,
-        "capacity_requests_per_s": float(curve.rate[-1]) * count,
+        "capacity_requests_per_s": float(curve.rate[-1]),
         "batch": float(curve.batch[at]),
         "e2e_ms": float(curve.e2e_s[at]) / MILLI,
-        "limit": "feedback" if curve.gain[at] >= NEAR_GAIN and at < curve.batch.size - 1 else _limit(one),
+        "limit": curves.limit,
     }
     if rate is None:
         return found
-    _, gain = curve.at(rate / count)
+    _, gain = curve.at(rate)
     gain = max(gain, float(bounds.get("gain") or 0.0))
     load = rate / knee
     near = load >= NEAR_LOAD or gain >= NEAR_GAIN
@@ -88,26 +89,24 @@ def saturation(
     }
 
 
-def _limit(one: Setting) -> str:
-    requests = one.drawn.requests
-    held = one.replica.kv_capacity_tokens / float(np.mean(requests.input_tokens + requests.output_tokens / 2))
-    return "max_sequences" if held > one.engine.max_sequences else "cache"
-
-
 def _statistics(one: Setting, stamps: Timestamps) -> dict[str, dict[str, float]]:
     found = latencies(stamps, kept_requests(one.drawn))
     return {name: _shown(values) for name, values in found.by_name().items() if name in ("ttft", "tpot", "e2e")}
 
 
 def _shown(values_s: Array) -> dict[str, float]:
-    known = np.sort(values_s[np.isfinite(values_s)])
+    known = values_s[np.isfinite(values_s)]
     if not known.size:
         return dict.fromkeys(SHOWN, float("nan"))
-    places = np.arange(known.size)
-    return {
-        name: float(np.mean(known) if share is None else np.interp(share * (known.size - 1), places, known))
-        for name, share in SHOWN.items()
-    }
+    places = {name: share * (known.size - 1) for name, share in SHOWN.items() if share is not None}
+    below = {name: int(place) for name, place in places.items()}
+    above = {name: min(at + 1, known.size - 1) for name, at in below.items()}
+    known = np.partition(known, sorted({*below.values(), *above.values()}))
+    found = {"mean": float(np.mean(known))}
+    for name, place in places.items():
+        low, high = float(known[below[name]]), float(known[above[name]])
+        found[name] = low + (place - below[name]) * (high - low)
+    return found
 
 
 def _ordered(low_s: float, middle_s: float, high_s: float) -> dict[str, float]:

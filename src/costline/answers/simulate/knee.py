@@ -6,7 +6,7 @@ Closed forms on a step table; the simulation is not asked. Knows no randomness: 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -109,6 +109,21 @@ def prompt_extra_s(table: StepTable, batch: Array, mix: Mix, chunk_tokens: int) 
     column = _column(table.prefill_context_tokens, table.prefill_attention_s, before)
     attention = float(np.interp(each, table.prefill_new_tokens, column))
     return as_array(chunks * (with_it + beyond + attention + table.mixed_s))
+
+
+def prompt_alone_s(table: StepTable, mix: Mix, chunk_tokens: int) -> float:
+    """A prompt on a replica that does nothing else."""
+    chunks = max(math.ceil(mix.new_tokens / chunk_tokens), 1)
+    extra = float(prompt_extra_s(table, as_array([0.0]), mix, chunk_tokens)[0])
+    return chunks * table.step_s + extra + float(table.outputs_s[1])
+
+
+def prompt_share_s(table: StepTable, mix: Mix, step_tokens: float) -> float:
+    """A prompt's share of steps that are full of prompts."""
+    bare = replace(table, tokens_s=np.zeros_like(table.tokens_s), mixed_s=0.0)
+    own = float(prompt_extra_s(bare, as_array([0.0]), mix, max(int(step_tokens), 1))[0])
+    step = table.step_s + table.mixed_s + float(np.interp(step_tokens, np.arange(len(table.tokens_s)), table.tokens_s))
+    return mix.new_tokens / step_tokens * step + own + float(table.outputs_s[1])
 
 
 def _column(axis: Array, rows: Array, at: float) -> Array:

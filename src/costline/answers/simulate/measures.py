@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from costline.answers.scenario import SloBlock
 from costline.money.unit_cost import usd_per_mtok
 from costline.quantities import HOUR_S, MILLI, Array, as_array
+from costline.serving.fleet import Role
 from costline.serving.metrics import (
     e2e_s,
     goodput_per_s,
@@ -97,7 +98,7 @@ def attainment(found: Latencies, slo: SloBlock) -> dict[str, Any]:
 
 
 def throughput(
-    requests: Requests, stamps: Timestamps, mask: Mask, *, duration_s: float, accelerators: int, slo: SloBlock
+    requests: Requests, stamps: Timestamps, mask: Mask, *, duration_s: float, accelerators: float, slo: SloBlock
 ) -> dict[str, Any]:
     """Requests and tokens a second over a time; tokens/s counts output unless named `total_` or `input_`."""
     kept = mask & stamps.served
@@ -113,19 +114,15 @@ def throughput(
     }
 
 
-def use_of(stamps: Timestamps, mask: Mask, *, window: tuple[float, float]) -> dict[str, Any]:
+def use_of(stamps: Timestamps, *, window: tuple[float, float]) -> dict[str, Any]:
     """Batch, queue and busy time over a window of time, means by replica."""
     line = stamps.timeline
     inside = (line.time_s >= window[0]) & (line.time_s < window[1])
     if not inside.any():
         inside = np.ones(line.time_s.shape, dtype=bool)
     lasting = _lasting_s(line.time_s, line.replica)[inside]
-    kept = mask & stamps.served
-    held = float(np.sum(np.minimum(stamps.finished_s[kept], window[1]) - stamps.arrival_s[kept]))
-    span = window[1] - window[0]
     return {
         "busy": float(stamps.replicas.busy_s.sum() / max(stamps.replicas.on_s.sum(), 1e-9)),
-        "in_flight_mean": held / span if span > 0 else None,
         "batch_mean": _or_none(time_mean(as_array(line.running[inside]), lasting)),
         "batch_peak": int(line.running[inside].max(initial=0)),
         "waiting_mean": _or_none(time_mean(as_array(line.waiting[inside]), lasting)),
@@ -133,18 +130,37 @@ def use_of(stamps: Timestamps, mask: Mask, *, window: tuple[float, float]) -> di
     }
 
 
-def kv_use(requests: Requests, stamps: Timestamps, mask: Mask, *, capacity_tokens: float, block_tokens: int) -> Any:
-    """The cache: how full, and how much of the prompts was found in it."""
+def in_flight_mean(
+    stamps: Timestamps, mask: Mask, *, window: tuple[float, float], role: Role = "both"
+) -> float | None:
+    """Requests of a mask in the service, mean over a window of time; of two pools until or from the first token."""
+    kept = mask & stamps.served
+    came = (stamps.first_token_s if role == "decode" else stamps.arrival_s)[kept]
+    left = (stamps.first_token_s if role == "prefill" else stamps.finished_s)[kept]
+    held = float(np.sum(np.maximum(np.minimum(left, window[1]) - came, 0.0)))
+    span = window[1] - window[0]
+    return held / span if span > 0 else None
+
+
+def kv_use(
+    requests: Requests, stamps: Timestamps, mask: Mask, *, capacity_tokens: float, replicas: int, block_tokens: int
+) -> dict[str, Any]:
+    """The cache of all replicas, each with a capacity: how full, and how much of the prompts was found in it.
+
+    The peak is that of the fullest replica.
+    """
     line = stamps.timeline
     prompts = float(requests.input_tokens[mask & stamps.served].sum())
     found = float(stamps.cached_tokens[mask & stamps.served].sum())
     held = as_array(line.kv_blocks) * block_tokens
-    mean, peak = time_mean(held, _lasting_s(line.time_s, line.replica)), float(np.max(held, initial=0.0))
+    mean = replicas * time_mean(held, _lasting_s(line.time_s, line.replica))
+    peak = float(np.max(held, initial=0.0))
+    whole = replicas * capacity_tokens
     return {
-        "capacity_tokens": capacity_tokens if np.isfinite(capacity_tokens) else None,
+        "capacity_tokens": whole if np.isfinite(whole) else None,
         "mean_tokens": _or_none(mean),
         "peak_tokens": peak,
-        "mean_use": _or_none(mean / capacity_tokens),
+        "mean_use": _or_none(mean / whole),
         "peak_use": _or_none(peak / capacity_tokens),
         "prefix_hit_share": found / prompts if prompts else None,
     }

@@ -6,7 +6,7 @@ Knows formats, layouts, memory and prices; knows no request.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from costline.answers.answer import Used
@@ -19,6 +19,7 @@ from costline.answers.choices import (
     the_site,
     weight_table,
 )
+from costline.answers.fleet_blocks import AutoscaleBlock
 from costline.answers.scenario import Degree, Scenario
 from costline.answers.search import ranked, search
 from costline.answers.search.columns import Engine, room
@@ -34,9 +35,10 @@ from costline.catalog.models import find_model
 from costline.catalog.records import Model
 from costline.catalog.serving_overheads import serving_overheads
 from costline.deployment.grid import Fixed, check_fixed
-from costline.errors import InfeasibleError, InputError, UnknownIdError
+from costline.errors import InfeasibleError, UnknownIdError
 from costline.forward.memory import kv_capacity_tokens
 from costline.quantities import format_bytes
+from costline.serving.fleet import Role
 
 WIDE = ("bf16", "fp16", "fp32")
 ALWAYS_WIDE = ("embedding", "head", "norms", "router")
@@ -57,6 +59,11 @@ class Replica:
     from_plan: bool
     """The cut is the best plan's."""
     drafter: Drafter | None = None
+    role: Role = "both"
+    autoscale: AutoscaleBlock | None = None
+    """What scales them; `replicas` is then the most."""
+    batch: int | None = None
+    """Most sequences of one; None = what the engine admits."""
 
     @property
     def accelerators(self) -> int:
@@ -88,18 +95,22 @@ def the_replica(asked: Scenario, model: Model) -> Replica:
     With a tensor parallel degree given, the other degrees are 1 unless they are given too, as engines start.
     """
     block = asked.deployment
-    if block.disaggregated is True:
-        raise InputError(
-            "deployment.disaggregated=true is not simulated: pools are sized by plan in closed form; leave it out here"
-        )
     if block.tp == "auto" or len(asked.system.accelerator) > 1 or asked.system.accelerator == ["all"]:
         return _planned(asked, model)
-    degrees = {name: _or_one(getattr(block, name)) for name in ("tp", "pp", "dp")}
+    degrees = {name: or_one(getattr(block, name)) for name in ("tp", "pp", "dp")}
     spread = degrees["tp"] * degrees["dp"]
     experts = block.ep if block.ep != "auto" else spread if degrees["dp"] > 1 else 1
     check_fixed(model, Fixed(**degrees, ep=experts))
     where = layout(**degrees, ep=experts)
-    return _replica(asked, model, asked.system.accelerator[0], where, replicas=_or_one(block.replicas), planned=None)
+    return _sized(asked, replica_of(asked, model, asked.system.accelerator[0], where, or_one(block.replicas)))
+
+
+def _sized(asked: Scenario, replica: Replica) -> Replica:
+    """As many as the scenario says where they follow the load."""
+    block = asked.deployment
+    batch = None if block.batch == "auto" else int(block.batch)
+    most = replica.replicas if block.autoscale is None else block.autoscale.max
+    return replace(replica, replicas=most, autoscale=block.autoscale, batch=batch)
 
 
 def _planned(asked: Scenario, model: Model) -> Replica:
@@ -110,24 +121,32 @@ def _planned(asked: Scenario, model: Model) -> Replica:
         raise InfeasibleError(excluded_by(found, fitted, model))
     row = plain_row(found[best[0][0]], best[0][1])
     where = layout(*(row[name] for name in ("tp", "pp", "dp", "ep")))
-    return _replica(asked, model, row["accelerator"], where, replicas=row["replicas"], planned=row["weights"])
+    return _sized(
+        asked, replica_of(asked, model, row["accelerator"], where, row["replicas"], planned=row["weights"])
+    )
 
 
-def _replica(
-    asked: Scenario, model: Model, accelerator: str, where: Layout, *, replicas: int, planned: str | None
-) -> Replica:
+def replica_of(
+    asked: Scenario, model: Model, accelerator: str, where: Layout, replicas: int = 1, *, planned: str | None = None,
+    role: Role = "both", drafts: bool = True,
+) -> Replica:  # fmt: skip
+    """So many copies of a layout on an accelerator; `planned` are the weights of a plan that chose it.
+
+    Raises InfeasibleError where one has no room for a request.
+    """
     block = asked.deployment.engine
     site = the_site(accelerator, block.name)
     label, formats = served_formats(asked, model, accelerator, planned)
     engine = Engine(model, formats, the_rates(site, asked.calibration), site, block.memory_utilization)
     work = asked.workload
-    space = room(engine, where, work.input_mean + work.output_mean)
+    context = work.input_mean + (0.0 if role == "prefill" else work.output_mean)
+    space = room(engine, where, context)
     pool = float(space["pool_bytes"])
     drafter = None
-    if asked.deployment.speculation is not None:
+    if asked.deployment.speculation is not None and drafts:
         drafter = drafter_of(asked.deployment.speculation, engine, label)
     tokens = float(kv_capacity_tokens(model, space["pool_bytes"], formats.kv, where))
-    if pool <= 0 or tokens < max(work.input_mean + work.output_mean, block.block_tokens):
+    if pool <= 0 or tokens < max(context, block.block_tokens):
         need = format_bytes(float(space["weights_bytes"]))
         raise InfeasibleError(
             f"{model.id} in {label} leaves no room for one request on {int(where.devices)} × {site.chip.id}: weights "
@@ -135,10 +154,10 @@ def _replica(
             f"{max(tokens, 0.0):,.0f} tokens; raise tp or memory_utilization, or narrow the weights"
         )
     if drafter is not None:
-        tokens = capacity_tokens(engine, drafter, where, work.input_mean + work.output_mean)
+        tokens = capacity_tokens(engine, drafter, where, context)
     price = the_price(asked.price, site.chip)
     facts = step_sources(model, site, price, asked.calibration) + _serving_fact(site.engine.engine, asked.calibration)
-    return Replica(engine, where, replicas, label, tokens, price, facts, planned is not None, drafter)
+    return Replica(engine, where, replicas, label, tokens, price, facts, planned is not None, drafter, role)
 
 
 def _serving_fact(engine: str, calibration: str) -> tuple[Used, ...]:
@@ -179,7 +198,8 @@ def _as_quantised(model: Model, name: str) -> dict[str, str]:
     return {"": name, **known.checkpoint_formats}
 
 
-def _or_one(degree: Degree | str) -> int:
+def or_one(degree: Degree | str) -> int:
+    """A degree that the scenario gives, or 1."""
     if isinstance(degree, str):
         return 1
     return degree

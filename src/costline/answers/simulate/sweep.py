@@ -14,7 +14,11 @@ from costline.errors import InputError
 LISTED = (
     ("workload", "request_rate"), ("workload", "concurrency"), ("workload", "seed"),
     ("deployment", "replicas"), ("deployment", "tp"), ("deployment", "pp"), ("deployment", "dp"), ("deployment", "ep"),
-    ("deployment", "batch"), ("deployment", "router"),
+    ("deployment", "batch"), ("deployment", "router"), ("deployment", "kv_transfer"), ("deployment", "disaggregated"),
+    ("deployment", "prefill_pool", "replicas"), ("deployment", "prefill_pool", "tp"),
+    ("deployment", "prefill_pool", "accelerator"), ("deployment", "decode_pool", "accelerator"),
+    ("deployment", "decode_pool", "replicas"), ("deployment", "decode_pool", "tp"),
+    ("deployment", "autoscale", "target"), ("deployment", "autoscale", "max"),
     ("deployment", "engine", "max_batched_tokens"), ("deployment", "engine", "max_num_batched_tokens"),
     ("deployment", "engine", "max_sequences"), ("deployment", "engine", "max_num_seqs"),
     ("deployment", "engine", "memory_utilization"), ("deployment", "engine", "gpu_memory_utilization"),

@@ -33,6 +33,17 @@ _STAGE_COLUMNS = (
     Column("batch", "batch", "rate", minor=1),
     Column("cost", "$/Mtok out", "usd"),
 )
+_POOL_COLUMNS = (
+    Column("pool", "pool"),
+    Column("accelerator", "accelerator"),
+    Column("layout", "layout"),
+    Column("replicas", "replicas", "rate"),
+    Column("busy", "busy", "percent"),
+    Column("load", "of capacity", "percent"),
+    Column("batch", "batch", "rate"),
+    Column("cache", "cache full", "percent"),
+    Column("hourly", "$/hour", "usd"),
+)
 _RUN_COLUMNS = (
     Column("settings", "settings"),
     *_STAGE_COLUMNS[2:],
@@ -50,6 +61,8 @@ def tables(data: Row) -> tuple[Table, ...]:
     found = [Table(title(data), _LATENCY_COLUMNS, tuple(rows), note if bounds else "")]
     if len(data["stages"]) > 1:
         found.append(Table("By stage", _STAGE_COLUMNS, tuple(stage_row(row) for row in data["stages"])))
+    if len(data["pools"]) > 1:
+        found.append(Table("By pool", _POOL_COLUMNS, tuple(_pool(row) for row in data["pools"])))
     for key in ("tenants",):
         if data.get(key):
             names = (Column("name", "tenant"), *_STAGE_COLUMNS[1:7])
@@ -78,9 +91,34 @@ def settings_words(settings: Row) -> str:
 def title(data: Row) -> str:
     """What was simulated."""
     where = data["deployment"]
+    if where["disaggregated"]:
+        both = [f"{name} {_placed(where[f'{name}_pool'])}" for name in ("prefill", "decode")]
+        return f"{data['model']} ({where['weights']}), {', '.join(both)}"
+    return f"{data['model']} ({where['weights']}) on {_placed(where)}"
+
+
+def _placed(where: Row) -> str:
     copies = f"{where['replicas']} × " if where["replicas"] > 1 else ""
-    degrees = "".join(f" {name} {where[name]}" for name in ("tp", "pp", "dp", "ep") if where[name] > 1 or name == "tp")
-    return f"{data['model']} ({where['weights']}) on {copies}{where['accelerator']}{degrees}"
+    return f"{copies}{where['accelerator']} {_layout(where)}"
+
+
+def _layout(where: Row) -> str:
+    return " ".join(f"{name} {where[name]}" for name in ("tp", "pp", "dp", "ep") if where[name] > 1 or name == "tp")
+
+
+def _pool(row: Row) -> dict[str, Any]:
+    use = row["utilization"]
+    return {
+        "pool": row["role"],
+        "accelerator": row["accelerator"],
+        "layout": _layout(row),
+        "replicas": row["replicas_mean"],
+        "busy": use["busy"],
+        "load": row["load"],
+        "batch": use["batch_mean"],
+        "cache": row["kv"]["mean_use"],
+        "hourly": row["usd_per_hour"],
+    }
 
 
 def stage_row(row: Row) -> dict[str, Any]:
@@ -128,11 +166,32 @@ def summary(data: Row) -> str:
         f"{significant(made['output_tokens_per_s'])} tokens/s, batch {significant(use['batch_mean'])} on average and "
         f"{use['batch_peak']} at most; the cache is {_share(cache['mean_use'])} full, "
         f"{_share(cache['prefix_hit_share'])} of prompt tokens were found in it; {data['preemptions']:,} preemptions.",
+        _pool_words(data),
+        _scaling_words(data["pools"]),
         _knee_words(knee),
         _cost_words(data["cost"]),
     ]
     lines += [_fleet_words(data)] if data.get("fleet") else []
     return "\n".join(line for line in [*lines, *data["notes"]] if line)
+
+
+def _pool_words(data: Row) -> str:
+    moved = data["deployment"]["kv_transfer"]
+    if moved is None:
+        return ""
+    whole, seen = format_seconds(moved["mean_s"]), format_seconds(moved["seen_s"])
+    return f"A mean prompt's cache moves between the pools in {whole}, of which {seen} come before its second token."
+
+
+def _scaling_words(pools: Sequence[Row]) -> str:
+    """Replicas that came and went."""
+    found: list[str] = []
+    for row in pools:
+        if row["boots"] or row["replicas_mean"] != row["replicas"]:
+            name = "" if row["role"] == "both" else f"{row['role']} "
+            mean = significant(row["replicas_mean"])
+            found.append(f"{mean} of at most {row['replicas']} {name}replicas on average, {row['boots']} boots")
+    return f"Autoscaling: {'; '.join(found)}." if found else ""
 
 
 def _knee_words(knee: Row) -> str:
@@ -166,7 +225,15 @@ def _fleet_words(data: Row) -> str:
     if fleet["replicas"] is None:
         return "No number of replicas meets the targets: a request alone is too slow."
     size = f"{fleet['replicas']} replicas, {fleet['accelerators']} accelerators"
-    return f"Smallest fleet that meets the targets at p99: {size}."
+    if "binds" not in fleet:
+        return f"Smallest fleet that meets the targets at p99: {size}."
+    size = (
+        f"{fleet['prefill_replicas']} prefill and {fleet['decode_replicas']} decode replicas, "
+        f"{fleet['accelerators']} accelerators"
+    )
+    bound = " and ".join(fleet["binds"])
+    why = f" ({bound} bind{'' if len(fleet['binds']) > 1 else 's'})" if bound else ""
+    return f"Smallest pools that meet the targets at p99, each sized by itself: {size}{why}."
 
 
 def chosen_words(rows: Sequence[Row], varied: Sequence[Row]) -> str:
