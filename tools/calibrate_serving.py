@@ -39,7 +39,10 @@ MORE_PROMPTS = {"reasoning-lite": 6}
 WEIGHTS = {"e2e_mean": 1.0, "itl_mean": 0.5, "ttft_mean": 0.5, "ttft_p90": 0.25, "e2e_p99": 0.15, "ttft_p99": 0.03}
 SCALE = 0.003
 """Errors above it count by their size rather than its square, so that one odd stage does not bend the others."""
-SEEDS = (11, 12)
+SEEDS = (11, 12, 13, 14)
+"""Arrivals of the fit: what is compared is the mean of the predictions, so that no number follows one draw's queue."""
+UNSEEN = (0, 21, 22, 23, 24, 25)
+"""Arrivals of the table: none of the fit's."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Case:
     """A run, its scenario and its replica: what stays while numbers are fitted."""
 
     run: VllmRun
-    asked: Scenario
+    asked: tuple[Scenario, ...]
+    """By seed of the arrivals."""
     replica: Replica
 
 
@@ -76,23 +80,28 @@ def scenario_of(run: VllmRun, *, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def cases(runs: Sequence[VllmRun], *, seed: int = 0) -> list[Case]:
-    """Every run with its replica."""
+def cases(runs: Sequence[VllmRun], *, seeds: Sequence[int] = UNSEEN) -> list[Case]:
+    """Every run with its replica, and arrivals of so many seeds."""
     found: list[Case] = []
     for run in runs:
-        asked = read_scenario(scenario_of(run, seed=seed))
-        found.append(Case(run, asked, the_replica(asked, the_model(asked.model))))
+        asked = tuple(read_scenario(scenario_of(run, seed=seed)) for seed in seeds)
+        found.append(Case(run, asked, the_replica(asked[0], the_model(asked[0].model))))
     return found
 
 
 def predicted(case: Case, numbers: Mapping[str, float] | None = None) -> list[dict[str, float]]:
-    """Latencies of each stage [s], with numbers other than the file's where they are given."""
+    """Latencies of each stage [s], means over the arrivals; with numbers other than the file's where they are given."""
+    rows = [_simulated(case, asked, numbers or {}) for asked in case.asked]
+    return [{name: float(np.mean([one[name] for one in same])) for name in METRICS} for same in zip(*rows, strict=True)]
+
+
+def _simulated(case: Case, asked: Scenario, numbers: Mapping[str, float]) -> list[dict[str, float]]:
     known = serving_overheads("vllm")
-    changed: ServingOverheads = replace(known, **dict(numbers or {}))
+    changed: ServingOverheads = replace(known, **dict(numbers))
     usual = tables.serving_overheads
     tables.serving_overheads = lambda engine: changed  # the one place where the numbers come in
     try:
-        one = setting(case.asked, case.replica)
+        one = setting(asked, case.replica)
     finally:
         tables.serving_overheads = usual
     stamps = one.run(1)
@@ -132,7 +141,7 @@ def fit(found: Sequence[Case], names: Sequence[str] = FITTED) -> dict[str, float
         rows = [row for case in found for row in errors(case, numbers)]
         return np.array([weight * np.log1p(row[name]) for row in rows for name, weight in WEIGHTS.items()])
 
-    done = least_squares(residuals, np.ones(len(names)), diff_step=0.03, loss="soft_l1", f_scale=SCALE, max_nfev=30)
+    done = least_squares(residuals, np.ones(len(names)), diff_step=0.03, loss="soft_l1", f_scale=SCALE, max_nfev=25)
     return dict(zip(names, (np.abs(done.x) * start).tolist(), strict=True))
 
 
@@ -158,7 +167,7 @@ def left_out(runs: Sequence[VllmRun], names: Sequence[str] = FITTED) -> list[tup
     """Errors of each model's stages by a fit to all other models."""
     rows: list[tuple[str, dict[str, float]]] = []
     for model in dict.fromkeys(run.model for run in runs):
-        numbers = fit(cases([run for run in runs if run.model != model], seed=SEEDS[0]), names)
+        numbers = fit(cases([run for run in runs if run.model != model], seeds=SEEDS), names)
         rows += labelled(cases([run for run in runs if run.model == model]), numbers)
     return rows
 
@@ -170,7 +179,7 @@ def main(arguments: list[str]) -> int:
     runs = read_vllm_runs(shared / "measured" / FILE)
     numbers = None
     if "--fit" in arguments:
-        numbers = fit(cases(runs, seed=SEEDS[0]))
+        numbers = fit(cases(runs, seeds=SEEDS))
         print("\n".join(f"{name}: {value:.4g}" for name, value in numbers.items()))
     print(table(labelled(cases(runs), numbers)))
     if "--leave-out" in arguments:
