@@ -228,3 +228,29 @@ def test_the_command_shows_both_pools(run_cli: Callable[..., Any], tmp_path: Pat
     shown = run_cli("simulate", file).stdout
     for words in ("By pool", "prefill h100-sxm tp 1", "decode 2 × h100-sxm tp 1", "cache moves between the pools"):
         assert words in shown
+
+
+def test_twice_the_load_on_twice_the_replicas_fills_as_much_of_the_cache():
+    one, two = (
+        run(workload={**SHORT, "request_rate": 12 * count}, deployment={"tp": 1, "replicas": count})["kv"]
+        for count in (1, 2)
+    )
+    assert two["capacity_tokens"] == 2 * one["capacity_tokens"]
+    assert two["mean_use"] == pytest.approx(one["mean_use"], rel=0.15)
+    assert two["peak_use"] == pytest.approx(one["peak_use"], rel=0.3)
+
+
+def test_the_prefill_pool_waits_as_its_queue_says():
+    found = run(workload={"request_rate": 8, "requests": 3000}, deployment=APART)
+    prefill = found["pools"][0]
+    assert prefill["load"] == pytest.approx(8 / prefill["capacity_requests_per_s"])
+    assert prefill["utilization"]["busy"] == pytest.approx(prefill["load"], rel=0.05)
+
+
+def test_a_pool_that_never_comes_back_leaves_requests_unserved():
+    found = run(workload={**SHORT, "request_rate": 5}, deployment={
+        **APART, "failures": [{"pool": "decode", "replica": number, "at_s": 5} for number in (0, 1)],
+    }, slo={"ttft_p99_ms": 500})  # fmt: skip
+    assert found["requests"]["served"] + found["requests"]["not_served"] == found["requests"]["sent"]
+    assert found["requests"]["not_served"] > 0
+    assert not found["slo"]["met"]
