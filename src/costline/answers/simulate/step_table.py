@@ -5,7 +5,9 @@ Fills `serving.step_table` from `forward.step_parts` and what whole runs of the 
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +29,8 @@ SMALLEST_GRAPHS = (1, 2, 4)
 """Captured graphs below the first multiple."""
 GRAPH_OVER_SEQUENCES = 2
 """The largest captured graph has no more tokens than so many times the sequences that an engine admits."""
+_TABLES: deque[tuple[tuple[Any, ...], StepTable]] = deque(maxlen=8)
+"""The last tables with what they were asked for."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,18 @@ def served_rates(rates: Rates, added: ServingOverheads) -> Rates:
 
 
 def step_table(engine: Engine, where: Layout, reach: Reach) -> StepTable:
-    """Steps of a replica; with pipeline stages one step is a pass of each of its lanes, side by side."""
-    added = serving_overheads(engine.site.engine.engine)
+    """Steps of a replica; runs that differ in their load alone share one table."""
+    asked = (engine, where, reach, serving_overheads(engine.site.engine.engine))
+    for known, table in tuple(_TABLES):
+        if known == asked:
+            return table
+    table = _step_table(*asked)
+    _TABLES.append((asked, table))
+    return table
+
+
+def _step_table(engine: Engine, where: Layout, reach: Reach, added: ServingOverheads) -> StepTable:
+    """With pipeline stages one step is a pass of each of its lanes, side by side."""
     rates = served_rates(engine.rates, added)
     lanes = int(where.pp)
     tokens = max(reach.max_batched_tokens, reach.tokens_a_sequence * reach.max_sequences) / lanes
