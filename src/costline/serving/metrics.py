@@ -190,12 +190,13 @@ def independent_samples(values: Array) -> float:
     x = as_array(values)
     n = x.size
     spread = x - np.mean(x) if n else x
-    power = float(spread @ spread)
+    power = float(np.sum(spread * spread))
     if n < 4 or power <= 0:
         return float(max(n, 1))
-    length = 1 << (2 * n - 1).bit_length()
+    most = min(n, MOST_LAGS)
+    length = 1 << (n + most - 1).bit_length()  # zeros enough that no lag up to the last meets the other end
     transform = np.fft.rfft(spread, length)
-    lags = np.fft.irfft(transform * np.conj(transform), length)[1 : min(n, MOST_LAGS)] / power
+    lags = np.fft.irfft(transform.real**2 + transform.imag**2, length)[1:most] / power
     below = np.nonzero(lags < 2 / np.sqrt(n))[0]
     kept = lags[: below[0]] if below.size else lags
     return float(max(n / (1 + 2 * np.sum(kept)), 1.0))
