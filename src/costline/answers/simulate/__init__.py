@@ -19,9 +19,10 @@ from costline.answers.simulate.capacity import meets_slo, smallest_fleet, target
 from costline.answers.simulate.charts import charts, run_charts
 from costline.answers.simulate.curves import Curves, curves_of
 from costline.answers.simulate.interval import interval, saturation
+from costline.answers.simulate.measured import deployment_row, measured
 from costline.answers.simulate.measures import attainment, latencies
 from costline.answers.simulate.pools import the_sides
-from costline.answers.simulate.run import Setting, deployment_row, kept_requests, measured, setting
+from costline.answers.simulate.run import Setting, kept_requests, setting
 from costline.answers.simulate.step_events import events_text
 from costline.answers.simulate.sweep import combinations
 from costline.answers.simulate.view import chosen_words, run_table, summary, tables

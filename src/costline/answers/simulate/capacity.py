@@ -83,9 +83,7 @@ def _smallest_pools(
     return prefill, least_true(with_decode, most[1], most[1], floor[1]) or most[1]
 
 
-def _binding(
-    meets: Callable[[int, int], bool], sizes: tuple[int, int] | None, floor: tuple[int, ...]
-) -> list[str]:
+def _binding(meets: Callable[[int, int], bool], sizes: tuple[int, int] | None, floor: tuple[int, ...]) -> list[str]:
     """Pools that cannot be smaller because a target would be missed."""
     if sizes is None:
         return []

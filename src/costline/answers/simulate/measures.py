@@ -130,9 +130,7 @@ def use_of(stamps: Timestamps, *, window: tuple[float, float]) -> dict[str, Any]
     }
 
 
-def in_flight_mean(
-    stamps: Timestamps, mask: Mask, *, window: tuple[float, float], role: Role = "both"
-) -> float | None:
+def in_flight_mean(stamps: Timestamps, mask: Mask, *, window: tuple[float, float], role: Role = "both") -> float | None:
     """Requests of a mask in the service, mean over a window of time; of two pools until or from the first token."""
     kept = mask & stamps.served
     came = (stamps.first_token_s if role == "decode" else stamps.arrival_s)[kept]
@@ -179,9 +177,7 @@ def gap_ms(stamps: Timestamps) -> dict[str, Any]:
     return found
 
 
-def by_group(
-    stamps: Timestamps, mask: Mask, *, groups: Integers, names: Mapping[int, str]
-) -> list[dict[str, Any]]:
+def by_group(stamps: Timestamps, mask: Mask, *, groups: Integers, names: Mapping[int, str]) -> list[dict[str, Any]]:
     """Latencies of each tenant or replica."""
     rows: list[dict[str, Any]] = []
     for index, name in names.items():

@@ -55,9 +55,7 @@ def _of_block(asked: Scenario, model: Model, block: PoolBlock, *, prefills: bool
     count = or_one(block.replicas) if block.autoscale is None else block.autoscale.max
     where = layout(tp=block.tp, pp=block.pp, dp=block.dp, ep=experts)
     chip = block.accelerator or asked.system.accelerator[0]
-    side = replica_of(
-        asked, model, chip, where, count, role="prefill" if prefills else "decode", drafts=not prefills
-    )
+    side = replica_of(asked, model, chip, where, count, role="prefill" if prefills else "decode", drafts=not prefills)
     return replace(side, autoscale=block.autoscale, batch=None if block.batch == "auto" else int(block.batch))
 
 

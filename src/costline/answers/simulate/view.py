@@ -168,6 +168,7 @@ def summary(data: Row) -> str:
         f"{_share(cache['prefix_hit_share'])} of prompt tokens were found in it; {data['preemptions']:,} preemptions.",
         _pool_words(data),
         _scaling_words(data["pools"]),
+        f"{data['retries']:,} requests were lost with a replica and sent again." if data["retries"] else "",
         _knee_words(knee),
         _cost_words(data["cost"]),
     ]
@@ -190,7 +191,7 @@ def _scaling_words(pools: Sequence[Row]) -> str:
         if row["boots"] or row["replicas_mean"] != row["replicas"]:
             name = "" if row["role"] == "both" else f"{row['role']} "
             mean = significant(row["replicas_mean"])
-            found.append(f"{mean} of at most {row['replicas']} {name}replicas on average, {row['boots']} boots")
+            found.append(f"{mean} of at most {row['replicas']} {name}replicas on average, boots: {row['boots']}")
     return f"Autoscaling: {'; '.join(found)}." if found else ""
 
 
