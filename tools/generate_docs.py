@@ -206,7 +206,7 @@ def readme() -> str:
     return f"{before}{OPENS}{block}\n{CLOSES}{rest.partition(CLOSES)[2]}"
 
 
-WIDTH_SHOWN = 142
+WIDTH_SHOWN = 158
 PAGES: dict[str, Callable[[], str]] = {
     "docs/equations.md": equations_page,
     "docs/terms.md": terms_page,

@@ -190,7 +190,8 @@ def test_errors_are_shown_in_per_cent(published: float, computed: float, text: s
 def test_notes_have_a_column_only_where_there_are_any():
     (table,) = steinhardt_2022.tables()
     table_view = shown.shown_table(table, {})
-    assert [column.key for column in table_view.columns] == ["row", "column", "published", "computed", "error", "verdict"]
+    names = [column.key for column in table_view.columns]
+    assert names == ["row", "column", "published", "computed", "error", "verdict"]
     assert len(table_view.rows) == len(table.cells)
     noted = replace(table, cells=(replace(table.cells[0], note="why"),))
     assert shown.shown_table(noted, {}).columns[-1].key == "note"

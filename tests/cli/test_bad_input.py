@@ -397,7 +397,10 @@ SCENARIOS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     ),
     "unknown arrivals": (
         MODEL + "workload: {input_tokens: 5, output_tokens: 1, arrivals: posson}",
-        ("workload.arrivals='posson' must be poisson, constant, at_once, trace or a block with cv", "write one of these"),
+        (
+            "workload.arrivals='posson' must be poisson, constant, at_once, trace or a block with cv",
+            "write one of these",
+        ),
     ),
     "whole before first token": (
         MODEL + WORK + "slo: {ttft_p99_ms: 9, e2e_p99_ms: 5}",

@@ -59,7 +59,8 @@ def read_vllm_runs(path: Path) -> tuple[VllmRun, ...]:
         listed = json.loads(path.read_text(encoding="utf-8"))["experiments"]
         return tuple(_run(one) for one in listed)
     except (KeyError, TypeError, ValueError) as error:
-        raise CatalogError(f"{path.name} is no file of serving runs ({error!r}); give vllm_experiments_*.json") from None
+        text = f"{path.name} is no file of serving runs ({error!r}); give vllm_experiments_*.json"
+        raise CatalogError(text) from None
 
 
 def _run(one: Mapping[str, Any]) -> VllmRun:
