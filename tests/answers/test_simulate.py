@@ -346,3 +346,18 @@ def test_the_load_curve_of_a_plain_table_is_its_formula():
     inside = (curve.batch > 3) & (curve.batch < 45)
     assert np.allclose(curve.gain[inside], (0.0005 * curve.batch / step)[inside], atol=0.02)
     assert np.all(np.diff(curve.wait_s) >= 0)
+
+
+def test_a_replica_with_little_to_do_is_empty_most_of_the_time():
+    """Little's law over the requests that a replica works on, where idle times are long."""
+    found = simulate(
+        model={"id": "llama-3.1-8b"},
+        system={"accelerator": "h100-sxm"},
+        workload={"input_tokens": 500, "output_tokens": 100, "request_rate": 0.2, "requests": 200},
+        deployment={"tp": 1, "replicas": 1},
+    ).data
+    inside_s = (found["latency_ms"]["e2e"]["mean"] - found["latency_ms"]["queue"]["mean"]) * 1e-3
+    expected = found["throughput"]["requests_per_s"] * inside_s
+    assert found["utilization"]["batch_mean"] == pytest.approx(expected, rel=0.02)
+    assert expected < 0.5
+    assert found["kv"]["mean_tokens"] < expected * 700

@@ -116,6 +116,8 @@ def pool_rows(one: Setting, stamps: Timestamps, counts: tuple[int, ...]) -> list
         paid = paid_replicas(replica, part, counts[place])
         price, block = replica.price, one.engine.block_tokens
         capacity = replica.kv_capacity_tokens
+        use = use_of(part, window=window, role=replica.role, replicas=counts[place])
+        awake = use.pop("awake") or 0.0
         rows.append(
             {
                 "role": replica.role,
@@ -124,10 +126,16 @@ def pool_rows(one: Setting, stamps: Timestamps, counts: tuple[int, ...]) -> list
                 "accelerators": replica.accelerators * counts[place],
                 "replicas_mean": paid,
                 "boots": int(part.replicas.boots.sum()),
-                "utilization": use_of(part, window=window)
+                "utilization": use
                 | {"in_flight_mean": in_flight_mean(stamps, kept, window=window, role=replica.role)},
                 "kv": kv_use(
-                    one.drawn.requests, part, kept, capacity_tokens=capacity, replicas=counts[place], block_tokens=block
+                    one.drawn.requests,
+                    part,
+                    kept,
+                    capacity_tokens=capacity,
+                    replicas=counts[place],
+                    block_tokens=block,
+                    awake=awake,
                 ),
                 "usd_per_hour": None if price is None else paid * replica.accelerators * price.usd_per_hour,
             }
@@ -154,13 +162,17 @@ def _stage_row(one: Setting, stamps: Timestamps, stage: Stage, index: int, count
         requests, stamps, mine, duration_s=stage.duration_s, accelerators=bill.accelerators, slo=one.asked.slo
     )
     window = (stage.start_s, stage.start_s + stage.duration_s)
+    last = len(counts) - 1
+    role = one.sides[last].replica.role
+    use = use_of(part_of(stamps, counts, last), window=window, role=role, replicas=counts[last])
+    del use["awake"]
     return {
         "rate": stage.rate,
         "duration_s": stage.duration_s,
         "requests": int(mine.sum()),
         "latency_ms": latency_ms(latencies(stamps, mine)),
         "throughput": made,
-        "utilization": use_of(part_of(stamps, counts, len(counts) - 1), window=window)
+        "utilization": use
         | {"in_flight_mean": in_flight_mean(stamps, mine, window=window)},
         "preemptions": int(stamps.preemptions[mine].sum()),
         "cost": cost(bill.usd_per_hour, made),

@@ -114,20 +114,35 @@ def throughput(
     }
 
 
-def use_of(stamps: Timestamps, *, window: tuple[float, float]) -> dict[str, Any]:
-    """Batch, queue and busy time over a window of time, means by replica."""
+def use_of(stamps: Timestamps, *, window: tuple[float, float], role: Role, replicas: int) -> dict[str, Any]:
+    """Batch, queue and busy time over a window of time, means by replica.
+
+    Samples are taken while a replica works; what they say is spread over the time in which it had nothing to do.
+    """
     line = stamps.timeline
     inside = (line.time_s >= window[0]) & (line.time_s < window[1])
     if not inside.any():
         inside = np.ones(line.time_s.shape, dtype=bool)
     lasting = _lasting_s(line.time_s, line.replica)[inside]
+    working = time_mean(as_array(line.running[inside]), lasting)
+    batch = batch_mean(stamps, window=window, role=role, replicas=replicas)
+    awake = min(batch / working, 1.0) if working > 0 else 0.0
     return {
         "busy": float(stamps.replicas.busy_s.sum() / max(stamps.replicas.on_s.sum(), 1e-9)),
-        "batch_mean": _or_none(time_mean(as_array(line.running[inside]), lasting)),
+        "batch_mean": _or_none(batch),
         "batch_peak": int(line.running[inside].max(initial=0)),
-        "waiting_mean": _or_none(time_mean(as_array(line.waiting[inside]), lasting)),
+        "waiting_mean": _or_none(awake * time_mean(as_array(line.waiting[inside]), lasting)),
         "waiting_peak": int(line.waiting[inside].max(initial=0)),
+        "awake": _or_none(awake),
     }
+
+
+def batch_mean(stamps: Timestamps, *, window: tuple[float, float], role: Role, replicas: int) -> float:
+    """Requests that one replica works on, mean over a window of time."""
+    came = (stamps.first_token_s if role == "decode" else stamps.admitted_s)[stamps.served]
+    left = (stamps.first_token_s if role == "prefill" else stamps.finished_s)[stamps.served]
+    held = np.maximum(np.minimum(left, window[1]) - np.maximum(came, window[0]), 0.0)
+    return float(np.nansum(held)) / max((window[1] - window[0]) * replicas, 1e-9)
 
 
 def in_flight_mean(stamps: Timestamps, mask: Mask, *, window: tuple[float, float], role: Role = "both") -> float | None:
@@ -141,17 +156,18 @@ def in_flight_mean(stamps: Timestamps, mask: Mask, *, window: tuple[float, float
 
 
 def kv_use(
-    requests: Requests, stamps: Timestamps, mask: Mask, *, capacity_tokens: float, replicas: int, block_tokens: int
-) -> dict[str, Any]:
+    requests: Requests, stamps: Timestamps, mask: Mask, *, capacity_tokens: float, replicas: int, block_tokens: int,
+    awake: float,
+) -> dict[str, Any]:  # fmt: skip
     """The cache of all replicas, each with a capacity: how full, and how much of the prompts was found in it.
 
-    The peak is that of the fullest replica.
+    The peak is that of the fullest replica; samples hold for the `awake` share of the time.
     """
     line = stamps.timeline
     prompts = float(requests.input_tokens[mask & stamps.served].sum())
     found = float(stamps.cached_tokens[mask & stamps.served].sum())
     held = as_array(line.kv_blocks) * block_tokens
-    mean = replicas * time_mean(held, _lasting_s(line.time_s, line.replica))
+    mean = awake * replicas * time_mean(held, _lasting_s(line.time_s, line.replica))
     peak = float(np.max(held, initial=0.0))
     whole = replicas * capacity_tokens
     return {
