@@ -221,16 +221,20 @@ def _cost_words(cost: Row) -> str:
     return f"Cost at this load: {hourly}, {each} per million output tokens."
 
 
+def _some(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
 def _fleet_words(data: Row) -> str:
     fleet = data["fleet"]
     if fleet["replicas"] is None:
         return "No number of replicas meets the targets: a request alone is too slow."
-    size = f"{fleet['replicas']} replicas, {fleet['accelerators']} accelerators"
+    size = f"{_some(fleet['replicas'], 'replica')}, {_some(fleet['accelerators'], 'accelerator')}"
     if "binds" not in fleet:
         return f"Smallest fleet that meets the targets at p99: {size}."
     size = (
-        f"{fleet['prefill_replicas']} prefill and {fleet['decode_replicas']} decode replicas, "
-        f"{fleet['accelerators']} accelerators"
+        f"{fleet['prefill_replicas']} prefill and {_some(fleet['decode_replicas'], 'decode replica')}, "
+        f"{_some(fleet['accelerators'], 'accelerator')}"
     )
     bound = " and ".join(fleet["binds"])
     why = f" ({bound} bind{'' if len(fleet['binds']) > 1 else 's'})" if bound else ""
