@@ -25,7 +25,7 @@ def mean_e2e_s(found: Timestamps) -> float:
 
 
 @pytest.mark.parametrize("load", [0.2, 0.5, 0.8])
-def test_cap_5_4(load: float):
+def test_cap_5_4_batches_simulated(load: float):
     # A batch of n takes steps of 5 ms + 0.1 ms n, as many as its longest answer.
     places = 16
     table = affine_table(step_s=5e-3, sequence_s=1e-4)
@@ -42,7 +42,7 @@ def test_cap_5_4(load: float):
     assert delay_s["continuous"] < delay_s["elastic"]
 
 
-def test_cap_5_5():
+def test_cap_5_5_continuous_batching_simulated():
     # Lengths are exponential, a step takes as long whatever is in it: the longest of 32 is H(32) = 4.06 means.
     rng = np.random.default_rng(2)
     outputs = np.maximum(1, np.rint(rng.exponential(1000, 64_000))).astype(np.int64)
@@ -75,7 +75,7 @@ def blocked(engine: Engine) -> tuple[Timestamps, np.ndarray]:
     return found, np.diff(ends_s)
 
 
-def test_cap_5_7():
+def test_cap_5_7_scheduler_policies():
     prefill_first = Engine(max_batched_tokens=PROMPT, max_sequences=64, policy="prefill_first", async_scheduling=False)
     chunked = Engine(max_batched_tokens=512 + 32, max_sequences=64, async_scheduling=False)
     first, first_gaps_s = blocked(prefill_first)
@@ -94,7 +94,7 @@ def test_cap_5_7():
     assert np.percentile(first_gaps_s, 99.9) > 10 * np.percentile(second_gaps_s, 99.9)
 
 
-def test_cap_5_12():
+def test_cap_5_12_autoscaling():
     # Ten minutes calm, ten busy, ten calm again.
     rng = np.random.default_rng(4)
     rates = [(2.0, 600.0), (20.0, 600.0), (2.0, 600.0)]
@@ -124,7 +124,7 @@ def test_cap_5_12():
     assert by_queue_s < 0.8 * always_s
 
 
-def test_cap_5_13():
+def test_cap_5_13_tiers_share_idle_capacity():
     # Interactive requests need 70 % of the places; a backlog of batch requests fills the rest.
     rng = np.random.default_rng(5)
     places, step_s, count = 32, 2e-2, 6000
