@@ -27,7 +27,7 @@ lint: $(VENV)/.stamp ## Check style, types and the arrows between layers
 	@$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.stamp ## Measure speed against its budgets
-	@$(BIN)/pytest --quiet --capture=no benchmarks --benchmark-enable --benchmark-only -p no:xdist -rfE
+	@$(BIN)/pytest --quiet --capture=no benchmarks --benchmark-enable -p no:xdist -rfE
 
 docs: $(VENV)/.stamp ## Write the pages that follow from the code, and the README's example, anew
 	@$(BIN)/python tools/generate_docs.py

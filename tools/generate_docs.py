@@ -119,7 +119,10 @@ def commands(group: click.Group, context: click.Context) -> Iterator[tuple[str, 
 
 def root_context() -> click.Context:
     """The context of `costline` itself, as wide as every page."""
-    return click.Context(cli, info_name="costline", terminal_width=WIDTH, max_content_width=WIDTH)
+    names = cli.context_settings["help_option_names"]
+    return click.Context(
+        cli, info_name="costline", terminal_width=WIDTH, max_content_width=WIDTH, help_option_names=names
+    )
 
 
 def settings() -> list[tuple[str, str, str, str]]:

@@ -31,6 +31,8 @@ from costline.errors import InfeasibleError, InputError
 
 TOP = 8
 NEAR = 2.0
+APART = 1.03
+"""Ratio of times between the points of an accelerator's curve."""
 
 
 def plan(
@@ -61,7 +63,7 @@ def plan(
     shown = enumerate(_diverse(found, best, top), start=1)
     rows = [plan_row(found[group], row, rank, asked) for rank, (group, row) in shown]
     front = frontier_rows(found)
-    by_chip = {chip: frontier_rows(groups) for chip, groups in _by_chip(found).items()}
+    by_chip = {chip: frontier_rows(groups, apart=APART) for chip, groups in _by_chip(found).items()}
     first, at = found[best[0][0]], best[0][1]
     near = _near(found, best)
     tell("trying what would help")
@@ -102,16 +104,19 @@ def _diverse(found: Sequence[Candidates], best: Sequence[tuple[int, int]], top: 
     Many near copies of one plan help nobody: what a reader compares are kinds of accelerators, formats and layouts.
     """
     kept: dict[tuple[int, int], int] = {}
-    groups: set[Any] = set()
     cuts: set[Any] = set()
-    for finer in (False, True):
-        for place, (index, row) in enumerate(best):
+    firsts = np.sort(np.unique([index for index, _ in best], return_index=True)[1])
+    for places in (firsts.tolist(), range(len(best))):
+        for place in places:
+            index, row = best[place]
             cut = (index, *(float(found[index].columns[name][row]) for name in ("tp", "dp", "ep")))
-            seen, key = (cuts, cut) if finer else (groups, index)
-            if len(kept) < top and key not in seen and cut not in cuts:
+            if cut not in cuts:
                 kept[index, row] = place
                 cuts.add(cut)
-            groups.add(index)
+            if len(kept) >= top:
+                break
+        if len(kept) >= top:
+            break
     return sorted(kept, key=lambda pair: kept[pair])
 
 

@@ -30,7 +30,7 @@ _PLAIN = (
     "joule_per_token",
 )  # fmt: skip
 
-CLOSE = 1.05
+CLOSE = 1.2
 """Ratio within which two values of a trade-off are as good as equal."""
 _FRONTIER_KEYS = (
     "accelerator", "accelerators", "replicas", "tp", "pp", "ep", "dp", "batch", "weights", "kv_cache", "tpot_s",
@@ -155,12 +155,19 @@ class _All:
         return [{key: row[key] for key in keys} for row in plain]
 
 
-def frontier_rows(found: Sequence[Candidates]) -> list[dict[str, Any]]:
-    """Points that no other deployment beats in both time per output token and cost, over all groups."""
+def frontier_rows(found: Sequence[Candidates], *, apart: float = 1.0) -> list[dict[str, Any]]:
+    """Points that no other deployment beats in both time per output token and cost, over all groups.
+
+    Of points whose times lie within the ratio `apart` only the fastest stays: a curve needs no more.
+    """
     every = _All(found)
     tpot = np.where(every.ok, every.column("tpot_s"), np.nan)
     kept = np.flatnonzero(pareto_mask([tpot, every.column("usd_per_mtok")]))
-    return every.rows(kept[np.argsort(tpot[kept])], _FRONTIER_KEYS)
+    kept = kept[np.argsort(tpot[kept])]
+    if apart > 1.0:
+        steps = np.log(np.maximum(tpot[kept], np.finfo(float).tiny)) / np.log(apart)
+        kept = kept[np.unique(np.floor(steps), return_index=True)[1]]
+    return every.rows(kept, _FRONTIER_KEYS)
 
 
 def trade_offs(found: Sequence[Candidates]) -> list[dict[str, Any]]:
