@@ -141,6 +141,29 @@ def test_the_same_seed_sends_the_same():
     )
 
 
+@pytest.mark.parametrize("peak", [1.0, 1.5, 2.0, 2.001, 3.0, 10.0, 24.0])
+def test_a_day_has_its_mean_and_its_peak(peak: float):
+    load = diurnal_load(5.0, peak, 7200.0, peak_s=2400.0, period_s=7200.0)
+    assert load.requests == pytest.approx(5.0 * 7200.0, rel=1e-9)
+    rates = load.mean_rates(load.times_s)
+    assert float(np.max(rates)) == pytest.approx(5.0 * peak, rel=0.02)
+    assert float(np.min(rates)) >= 0
+    if peak > 1:
+        busiest = load.times_s[int(np.argmax(rates))]
+        assert float(busiest) == pytest.approx(2400.0, abs=30.0)
+
+
+def test_the_shape_of_a_day_does_not_jump_where_the_sine_ends():
+    sine, power = (diurnal_load(5.0, peak, 86_400.0) for peak in (2.0, 2.0 + 1e-9))
+    np.testing.assert_allclose(sine.expected, power.expected, rtol=1e-4, atol=5.0)
+
+
+def test_mean_rates_are_what_is_expected_between():
+    load = staged_load([(2.0, 10.0), (6.0, 10.0)])
+    assert load.mean_rates(np.array([0.0, 10.0, 20.0])).tolist() == [2.0, 6.0]
+    assert load.mean_rates(np.array([5.0, 15.0])).tolist() == [4.0]
+
+
 def test_a_flat_stretch_is_jumped():
     load = Load(np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.0, 1.0, 1.0, 2.0]))
     assert load.when_s(np.array([0.0, 0.5, 1.0, 1.5, 2.0])).tolist() == [0, 0.5, 1.0, 2.5, 3.0]
@@ -155,5 +178,7 @@ def test_loads_that_make_no_sense():
     for weights in ([], [0, 0], [-1, 2]):
         with pytest.raises(DomainError, match="one number >= 0 an hour"):
             hourly_load(1.0, weights, 10.0)
-    with pytest.raises(DomainError, match=r"peak_over_mean=2.5 must be in \[1, 2\]"):
-        diurnal_load(1.0, 2.5, 10.0)
+    with pytest.raises(DomainError, match=r"peak_over_mean=24.5 must be in \[1, 24\]"):
+        diurnal_load(1.0, 24.5, 10.0)
+    with pytest.raises(DomainError, match="at most 4,000 times period_s=1"):
+        diurnal_load(1.0, 2.0, 10_000.0, period_s=1.0)

@@ -26,6 +26,9 @@ _SHAPES = (0.05, 2e4)
 """Weibull shapes from the burstiest gaps (cv 3e5) to nearly constant ones."""
 _HALVINGS = 60
 _SINE_STEPS = 288
+MOST_PEAK_OVER_MEAN = 24
+"""Peak of a day whose requests all come in one hour."""
+MOST_PERIODS = 4000
 
 
 def weibull_shape(cv: Numeric) -> Array:
@@ -92,6 +95,10 @@ class Load:
         share = np.clip((load - below) / np.where(above > below, above - below, 1.0), 0.0, 1.0)
         return self.times_s[after - 1] + share * (self.times_s[after] - self.times_s[after - 1])
 
+    def mean_rates(self, edges_s: Array) -> Array:
+        """Requests per second between each two of the times."""
+        return np.diff(np.interp(edges_s, self.times_s, self.expected)) / np.diff(edges_s)
+
     def stage(self, arrival_s: Array) -> NDArray[np.int32]:
         """The stretch between two of the times in which each request comes; its end belongs to it."""
         inner = self.times_s[1:-1]
@@ -118,17 +125,39 @@ def hourly_load(request_rate: float, weights: Sequence[float], duration_s: float
 
 
 def diurnal_load(
-    request_rate: float, peak_over_mean: float, duration_s: float, *, peak_s: float = 14 * HOUR_S, start_s: float = 0.0
-) -> Load:
-    """A rate that swings once a day like a sine about its mean, highest `peak_s` after midnight; from `start_s` on."""
-    if not 1 <= peak_over_mean <= 2:
-        raise DomainError(f"peak_over_mean={peak_over_mean:g} must be in [1, 2]: a sine that stays above 0")
-    steps = max(int(np.ceil(duration_s / DAY_S * _SINE_STEPS)), 1)
+    request_rate: float, peak_over_mean: float, duration_s: float, *, peak_s: float = 14 * HOUR_S, start_s: float = 0.0,
+    period_s: float = DAY_S,
+) -> Load:  # fmt: skip
+    """A rate that swings once a day (or period) about its mean, highest `peak_s` after midnight; from `start_s` on.
+
+    Up to twice the mean it is a sine. A higher peak is a sine that touches 0, to the power that gives it that peak and
+    the same mean: the rest of the day grows longer and the peak narrower.
+    """
+    if not 1 <= peak_over_mean <= MOST_PEAK_OVER_MEAN:
+        raise DomainError(f"peak_over_mean={peak_over_mean:g} must be in [1, {MOST_PEAK_OVER_MEAN}]; correct it")
+    if not (period_s > 0 and 0 < duration_s <= MOST_PERIODS * period_s):
+        raise DomainError(
+            f"duration_s={duration_s:g} must be above 0 and at most {MOST_PERIODS:,} times period_s={period_s:g}"
+        )
+    steps = max(int(np.ceil(duration_s / period_s * _SINE_STEPS)), 1)
     times_s = np.linspace(0.0, duration_s, steps + 1)
-    turn = 2 * np.pi / DAY_S
+    turn = 2 * np.pi / period_s
     phase = turn * (start_s - peak_s)
+    if peak_over_mean > 2:
+        rates = request_rate * peak_over_mean * ((1 + np.cos(turn * times_s + phase)) / 2) ** _power(peak_over_mean)
+        return _load(times_s, as_array(rates[1:] + rates[:-1]) / 2)
     swing = (peak_over_mean - 1) / turn * (np.sin(turn * times_s + phase) - np.sin(phase))
     return Load(times_s, np.maximum.accumulate(request_rate * (times_s + swing)))
+
+
+def _power(peak_over_mean: float) -> float:
+    """The power of a sine between 0 and 1 whose mean is one over the peak: 1 where that is 2."""
+    low, high = 1.0, peak_over_mean**2
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        flatter = math.lgamma(middle + 1) - math.lgamma(middle + 0.5) + math.log(math.pi) / 2 < math.log(peak_over_mean)
+        low, high = (middle, high) if flatter else (low, middle)
+    return (low + high) / 2
 
 
 def _load(times_s: Array, rates: Array) -> Load:

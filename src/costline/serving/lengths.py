@@ -155,6 +155,30 @@ def draw_correlated(
     return inputs.at(_share(one)), outputs.at(_share(other))
 
 
+@dataclass(frozen=True)
+class Pairing:
+    """How the lengths of a prompt and its answer belong together."""
+
+    correlation: float = 0.0
+    """Of their normal scores."""
+    joint: bool = False
+    """Measured lengths are drawn as the pairs that stand at one place of both lists."""
+
+
+UNPAIRED = Pairing()
+
+
+def draw_together(
+    inputs: LengthDistribution, outputs: LengthDistribution, count: int, rng: Generator, *, pairing: Pairing
+) -> tuple[Array, Array]:
+    """Prompts and answers that belong together."""
+    if not pairing.joint:
+        return draw_correlated(inputs, outputs, pairing.correlation, count, rng)
+    if inputs.samples is None or outputs.samples is None or inputs.samples.size != outputs.samples.size:
+        raise DomainError("lengths in pairs need as many measured prompts as answers; give two lists of one length")
+    return draw_pairs(inputs.samples, outputs.samples, count, rng)
+
+
 def whole_tokens(tokens: Array, most_tokens: float = MOST_TOKENS) -> Array:
     """Rounded to whole tokens, from 1 to the most."""
     return np.clip(np.rint(tokens), 1.0, most_tokens)

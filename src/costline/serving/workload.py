@@ -15,8 +15,17 @@ from numpy.typing import NDArray
 
 from costline.errors import InputError
 from costline.quantities import Array, as_array
-from costline.serving.arrivals import Process, arrival_times_s, arrivals_under_s, staged_load
-from costline.serving.lengths import LengthDistribution, empirical, fixed, lognormal, normal
+from costline.serving.arrivals import Load, Process, arrival_times_s, arrivals_under_s, staged_load
+from costline.serving.lengths import (
+    UNPAIRED,
+    LengthDistribution,
+    Pairing,
+    draw_together,
+    empirical,
+    fixed,
+    lognormal,
+    normal,
+)
 from costline.serving.prefixes import chosen_prefixes, repeated_prompts
 from costline.serving.requests import Requests, grouped_prefixes
 from costline.serving.sessions import turn_requests
@@ -38,13 +47,15 @@ class Tenant:
 
 @dataclass(frozen=True)
 class Arriving:
-    """How requests come: a rate, stages of (rate, seconds), or so many in flight; and how many, or how long."""
+    """How requests come: a rate, stages of (rate, seconds), a load, or so many in flight; and how many, or how long."""
 
     process: Process | Literal["trace"] = "poisson"
     cv: float = 1.0
     """Of gamma and Weibull gaps."""
     request_rate: float | None = None
     stages: Sequence[tuple[float, float]] | None = None
+    load: Load | None = None
+    """A rate that changes over the time it covers."""
     concurrency: float | None = None
     count: int | None = None
     duration_s: float | None = None
@@ -78,8 +89,12 @@ def requests_of(
     *,
     sharing: Sharing = _ALONE,
     tenants: Sequence[Tenant] = (),
+    pairing: Pairing = UNPAIRED,
 ) -> Requests:
-    """The requests of a workload whose lengths are drawn; arrivals are drawn first, then lengths, then prompts."""
+    """The requests of a workload whose lengths are drawn; arrivals are drawn first, then lengths, then prompts.
+
+    Prompts that come again have lengths of their own: `pairing` is for those that do not.
+    """
     if arriving.process == "trace":
         raise InputError("arrivals=trace needs a trace to replay; name the file in workload.trace")
     arrival_s, stage = times_of(arriving, rng)
@@ -89,13 +104,14 @@ def requests_of(
     tenant = rng.choice(len(groups), count, p=shares / np.sum(shares)) if tenants else np.zeros(count, np.int64)
     inputs = [lengths_of(one.input_tokens if one.input_tokens is not None else input_tokens) for one in groups]
     outputs = [lengths_of(one.output_tokens if one.output_tokens is not None else output_tokens) for one in groups]
-    answers = _by_tenant(outputs, tenant, rng)
     shared = sharing.start_tokens
     if sharing.distinct_prompts is None:
-        prompts = np.maximum(_by_tenant(inputs, tenant, rng), shared + 1)
+        drawn, answers = _lengths_by_tenant(inputs, outputs, tenant, rng, pairing=pairing)
+        prompts = np.maximum(drawn, shared + 1)
         group = np.zeros(count, np.int64)
         prefixes = grouped_prefixes(group, np.full(count, shared)) if shared else None
     else:
+        answers = _by_tenant(outputs, tenant, rng)
         distinct = sharing.distinct_prompts
         known = np.concatenate([np.maximum(one.draw(distinct, rng), shared + 1) for one in inputs])
         prompt = tenant * distinct + rng.integers(0, distinct, count)
@@ -119,6 +135,8 @@ def times_of(arriving: Arriving, rng: Generator) -> tuple[Array, NDArray[np.int3
         load = staged_load(arriving.stages)
         times_s = arrivals_under_s(load, process, rng, cv=arriving.cv)[:count]
         return times_s, load.stage(times_s)
+    if arriving.load is not None:
+        return arrivals_under_s(arriving.load, process, rng, cv=arriving.cv)[:count], None
     if arriving.concurrency is not None:
         return np.full(_counted(count, "concurrency"), np.inf), None
     if process == "at_once":
@@ -164,7 +182,7 @@ def requests_of_trace(trace: Trace, arriving: Arriving, rng: Generator) -> Reque
     """
     if arriving.process == "trace":
         return _replayed(trace, arriving)
-    if arriving.count is None and arriving.duration_s is None and arriving.stages is None:
+    if arriving.count is None and arriving.duration_s is None and arriving.stages is None and arriving.load is None:
         arriving = replace(arriving, count=trace.requests)
     if trace.session is not None and not trace.timed:
         return _conversations(trace, trace.session, arriving, rng)
@@ -177,8 +195,8 @@ def requests_of_trace(trace: Trace, arriving: Arriving, rng: Generator) -> Reque
 def _replayed(trace: Trace, arriving: Arriving) -> Requests:
     if not trace.timed:
         raise InputError(f"trace {trace.path} says not when requests came; give workload.arrivals and request_rate")
-    if arriving.stages is not None or arriving.concurrency is not None:
-        said = "has times of its own; give arrivals other than trace for stages or a concurrency"
+    if arriving.stages is not None or arriving.load is not None or arriving.concurrency is not None:
+        said = "has times of its own; give arrivals other than trace for stages, a day's swing or a concurrency"
         raise InputError(f"trace {trace.path} {said}")
     if arriving.count is not None and arriving.count > trace.requests:
         raise InputError(
@@ -220,6 +238,25 @@ def _requests(trace: Trace, chosen: NDArray[np.int64], times_s: Array) -> Reques
     session = None if trace.session is None else trace.session[chosen]
     stage = None if trace.stage is None else trace.stage[chosen]
     return Requests(times_s, inputs, outputs, prefixes, session=session, stage=stage)
+
+
+def _lengths_by_tenant(
+    inputs: Sequence[LengthDistribution],
+    outputs: Sequence[LengthDistribution],
+    tenant: NDArray[np.int64],
+    rng: Generator,
+    *,
+    pairing: Pairing,
+) -> tuple[Array, Array]:
+    """Prompts and answers, those of a tenant drawn together."""
+    if pairing == UNPAIRED:
+        answers = _by_tenant(outputs, tenant, rng)
+        return _by_tenant(inputs, tenant, rng), answers
+    prompts, answers = np.zeros(tenant.size), np.zeros(tenant.size)
+    for number, (one, other) in enumerate(zip(inputs, outputs, strict=True)):
+        mine = tenant == number
+        prompts[mine], answers[mine] = draw_together(one, other, int(np.count_nonzero(mine)), rng, pairing=pairing)
+    return prompts, answers
 
 
 def _by_tenant(lengths: Sequence[LengthDistribution], tenant: NDArray[np.int64], rng: Generator) -> Array:
