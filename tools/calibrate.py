@@ -1,10 +1,11 @@
-"""Fit what kernels sustain and how far whole systems are off; write catalog/data/calibration/efficiency.yml.
+"""Fit what kernels sustain, show how far whole systems are off; write catalog/data/calibration/efficiency.yml.
 
-python tools/calibrate.py SHARED            fit, print the residuals, write the file
+python tools/calibrate.py SHARED            fit, print the errors, write the file
 python tools/calibrate.py SHARED --check    the same, but only say whether the file would change
 
 SHARED/measured holds kernel timings and serving results. Rates and floors are fitted on kernel timings; they serve
-what no kernel model covers. The serving files give the residuals by family of a full steady state.
+what no kernel model covers. The serving files show the errors of a full steady state; how sure an answer is says
+`residuals.yml`, which `calibrate_steps.py` writes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ from costline.measure.families import (
     default_record,
     fitted_record,
     record_from_best,
-    with_residuals,
 )
 from costline.measure.fit import Errors, band, by_label, errors_of
 from costline.measure.fit_attention import fit_decode_attention, fit_prefill_attention
@@ -40,8 +40,6 @@ from costline.quantities import PERCENT, Array, as_array
 from serving_residuals import (
     QUANTITIES,
     Predictions,
-    family_coverage,
-    family_residuals,
     is_judged,
     predict,
     predict_staged,
@@ -84,7 +82,7 @@ def staged_errors(measured: Path, fits: KernelFits, scale_out: float) -> Mapping
 
 
 def records(fits: Mapping[str, KernelFits], multiplier: float, scale_out: float) -> list[Efficiency]:
-    """Records of all families, without residuals: fitted ones, the default, those by rule."""
+    """Records of all families: fitted ones, the default, those by rule."""
     fitted = [
         fitted_record(one, floor_multiplier=multiplier, scale_out_fraction=scale_out) for one in fits.values()
     ]
@@ -99,34 +97,18 @@ def records(fits: Mapping[str, KernelFits], multiplier: float, scale_out: float)
     return [as_written(one) for one in (default, *fitted, *ruled)]
 
 
-def with_whole_systems(found: Sequence[Efficiency], measured: Path, console: Console) -> list[Efficiency]:
-    """The records with residuals; prints the errors on whole systems."""
+def show_whole_systems(found: Sequence[Efficiency], measured: Path, console: Console) -> None:
+    """Errors on whole systems, which no number of the records was fitted on."""
     known = {one.id: one for one in found}
 
     def rule(one: object) -> Efficiency:
         return known.get(getattr(one, "family", ""), known["default"])
 
     online = predict(read_serving_runs(measured, "serving_validation.csv"), rule)
-    judged = np.array([is_judged(run) for run in online.runs])
-    show_serving(online, judged, console)
-    tables = [
-        predict(read_serving_runs(measured, f"serving_{name}.csv", levels="B"), rule)
-        for name in ("validation", "calibration")
-    ]
-    for name, one in zip(("validation", "calibration"), tables, strict=True):
+    show_serving(online, np.array([is_judged(run) for run in online.runs]), console)
+    for name in ("validation", "calibration"):
+        one = predict(read_serving_runs(measured, f"serving_{name}.csv", levels="B"), rule)
         show_offline(one, f"Offline tables of the {name} file: batch from memory, output tokens/s", console)
-    done: list[Efficiency] = []
-    for record in found:
-        quantiles = family_residuals(online, record.id, QUANTITIES, judged)
-        note = "Residuals: closed-loop sweeps, each group one vote." if quantiles else ""
-        for one in tables:
-            if not quantiles:
-                everything = np.ones(len(one.runs), dtype=bool)
-                quantiles = family_residuals(one, record.id, ("throughput",), everything)
-                note = "Residuals: offline tables whose batch follows from memory." if quantiles else ""
-        done.append(with_residuals(record, quantiles, note))
-    show_coverage(online, judged, [record.id for record in done if "tpot" in record.residuals], console)
-    return done
 
 
 # Tables
@@ -199,16 +181,6 @@ def show_serving(found: Predictions, judged: Array, console: Console) -> None:
         show_cut(found, f"By {title}: median % (bias; p90)", labels, rows=rows, console=console)
 
 
-def show_coverage(found: Predictions, judged: Array, families: Sequence[str], console: Console) -> None:
-    """How many rows of a group lie between the p10 and p90 that the family's other groups give."""
-    lines: list[list[object]] = []
-    for family in families:
-        for quantity in QUANTITIES:
-            by_vote, by_row, groups = family_coverage(found, family, quantity, judged)
-            lines.append([f"{family} {quantity}", groups, percent(by_vote), percent(by_row)])
-    show(console, "Inside p10 to p90 of the family's other groups, % (80 wanted)", ("", "groups", "vote", "row"), lines)
-
-
 def show_cut(found: Predictions, title: str, labels: Sequence[str], *, rows: Array, console: Console) -> None:
     """Errors of the three quantities by label."""
     names = np.asarray(labels)
@@ -246,7 +218,8 @@ def main(arguments: Sequence[str]) -> int:
     title = "Calibration runs at their batch: TPOT"
     show(console, title, ("", "stages", "median % (bias; p90)"), lines)
     console.print(f"Network between nodes: {scale_out:.3f} of its rate, {scale_out_errors}", "")
-    found = with_whole_systems(records(fits, FLOOR_MULTIPLIER, scale_out), measured, console)
+    found = records(fits, FLOOR_MULTIPLIER, scale_out)
+    show_whole_systems(found, measured, console)
     text = efficiency_text(found)
     stale = not TARGET.is_file() or TARGET.read_text(encoding="utf-8") != text
     if "--check" in arguments:

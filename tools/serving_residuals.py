@@ -1,4 +1,4 @@
-"""Predict measured serving systems with given efficiency records, and put errors and residuals into tables.
+"""Predict measured serving systems with given efficiency records, and the errors by row and by group.
 
 Stands beside `calibrate.py` because only `costline.answers` composes a prediction and `costline.measure` may not.
 """
@@ -6,7 +6,7 @@ Stands beside `calibrate.py` because only `costline.answers` composes a predicti
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +19,13 @@ from costline.architecture.operations import Formats
 from costline.architecture.sharding import Layout, layout
 from costline.catalog import find
 from costline.catalog.models import find_model
-from costline.catalog.records import Chip, Efficiency, Model, Residuals
+from costline.catalog.records import Chip, Efficiency, Model
 from costline.deployment.plan import Site
 from costline.forward.rates import expected_rates
 from costline.measure.fit import errors_of
 from costline.measure.serving_runs import ServingRun, StagedRun
 from costline.measure.votes import (
-    coverage_out_of_group,
     group_medians,
-    residuals,
     vote_weights,
     weighted_quantile,
 )
@@ -183,27 +181,3 @@ def summary(found: Predictions, quantity: str, rows: Array) -> dict[str, float]:
         "vote_p90": weighted_quantile(size, weights, 0.9),
         "mean_of_group_medians": float(np.mean(list(group_medians(size, groups).values()))),
     }
-
-
-def in_family(found: Predictions, family: str) -> Array:
-    """Rows on chips of the family."""
-    return np.array([find.chip(run.chip).family == family for run in found.runs])
-
-
-def family_coverage(found: Predictions, family: str, quantity: str, rows: Array) -> tuple[float, float, int]:
-    """Share of a family's rows inside the interval of its other groups, by vote and by row; number of groups."""
-    chosen = rows & in_family(found, family) & found.known(quantity)
-    groups = found.groups(chosen)
-    by_vote, by_row = coverage_out_of_group(found.ratio(quantity, chosen), groups)
-    return by_vote, by_row, len(set(groups))
-
-
-def family_residuals(found: Predictions, family: str, quantities: Iterable[str], rows: Array) -> dict[str, Residuals]:
-    """Quantiles of measured over predicted of one family, by group vote."""
-    mine = rows & in_family(found, family)
-    out: dict[str, Residuals] = {}
-    for name in quantities:
-        chosen = mine & found.known(name)
-        if np.any(chosen):
-            out[name] = residuals(found.ratio(name, chosen), found.groups(chosen))
-    return out

@@ -10,7 +10,7 @@ import pytest
 
 from costline.catalog.efficiency import efficiencies
 from costline.catalog.find import chip
-from costline.catalog.records import Efficiency, Residuals
+from costline.catalog.records import Efficiency
 from costline.measure.efficiency_file import as_written, efficiency_text
 from costline.measure.families import (
     KernelFits,
@@ -19,7 +19,6 @@ from costline.measure.families import (
     fitted_record,
     flop_fractions,
     record_from_best,
-    with_residuals,
 )
 from costline.measure.fit import Errors
 from costline.measure.fit_attention import FractionFit
@@ -62,7 +61,6 @@ def test_the_default_is_least_favourable():
     assert (default.hbm_fraction, default.kernel_floor_s) == (0.7, pytest.approx(7e-6))
     assert not default.measured
     assert default.collective_floor_s == 0.0
-    assert default.residuals == {}
 
 
 def test_a_family_with_a_bench_takes_its_best_matrix_product():
@@ -93,14 +91,13 @@ def other_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
 
 
 def test_the_file_reads_back_as_written(other_catalog: Path):
-    quantiles = Residuals(0.9, 1.1, 1.5, 12)
-    fitted = with_residuals(record(bf16=0.81234, fp8=0.6), {"tpot": quantiles}, "Residuals: sweeps.")
+    fitted = record(bf16=0.81234, fp8=0.6)
     written = [as_written(one) for one in (default_record([fitted]), fitted)]
     text = efficiency_text(written)
     (other_catalog / "calibration" / "efficiency.yml").write_text(text, encoding="utf-8")
     back = efficiencies()
     for one in written:
-        for name in ("flop_fraction", "hbm_fraction", "measured", "residuals", "notes", "collective_floor_s"):
+        for name in ("flop_fraction", "hbm_fraction", "measured", "notes", "collective_floor_s"):
             assert getattr(back[one.id], name) == getattr(one, name), name
         assert back[one.id].kernel_floor_s == pytest.approx(one.kernel_floor_s)
     assert back["hopper"].flop_fraction["bf16"] == 0.812

@@ -22,8 +22,8 @@ from costline.answers.search.reasons import excluded_by
 from costline.answers.search.rows import plain_row
 from costline.answers.sources import plan_sources
 from costline.architecture.sharding import layout
-from costline.catalog.efficiency import efficiency
 from costline.catalog.records import Chip, Model, System
+from costline.catalog.residuals import basis, model_class, spread
 from costline.errors import InfeasibleError
 
 LOADS = 128
@@ -47,8 +47,9 @@ class ServingUnit:
     prefill_share: float
     """Share of its time that goes to prompts; the rest goes to answers."""
     speed_range: tuple[float, float]
-    """Measured over predicted throughput of systems of the family, p10 and p90; (1, 1) where none was measured."""
-    speed_median: float | None
+    """Measured over predicted throughput of such systems, p10 and p90; (1, 1) without calibration."""
+    speed_basis: str
+    """What that range rests on; empty without calibration."""
     sources: tuple[Used, ...]
 
 
@@ -64,7 +65,8 @@ def serving_unit(scenario: Scenario) -> ServingUnit:
     group, row = found[best[0][0]], best[0][1]
     plain = plain_row(group, row)
     most = sustained_requests_per_s(group, row, scenario)
-    known = None if scenario.calibration == "none" else efficiency(group.site.chip).residuals.get("throughput")
+    whose = group.site.chip, model_class(model), "throughput"
+    calibrated = scenario.calibration != "none"
     return ServingUnit(
         model=model,
         chip=group.site.chip,
@@ -74,8 +76,8 @@ def serving_unit(scenario: Scenario) -> ServingUnit:
         sustained_requests_per_s=most,
         capacity_requests_per_s=float(group.columns["capacity_requests_per_s"][row]),
         prefill_share=prefill_share(group, row, scenario, most),
-        speed_range=(known.p10, known.p90) if known else (1.0, 1.0),
-        speed_median=known.p50 if known else None,
+        speed_range=spread(*whose) if calibrated else (1.0, 1.0),
+        speed_basis=basis(*whose) if calibrated else "",
         sources=plan_sources([group], scenario, model),
     )
 

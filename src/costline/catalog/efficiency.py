@@ -8,15 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from costline.catalog.read import Block, Field, Flag, Number, Table, Text, read_all
-from costline.catalog.records import Chip, Efficiency, Residuals
+from costline.catalog.records import Chip, Efficiency
 from costline.quantities import MICRO, MILLI
 
 _FRACTION = Number(positive=True, maximum=1.5)
-_RATIO = Number(positive=True)
-_RESIDUALS = Block(
-    {"p10": Field(_RATIO), "p50": Field(_RATIO), "p90": Field(_RATIO), "rows": Field(Number(whole=True))},
-    build=Residuals,
-)
 _BLOCK = Block(
     {
         "flop_fraction": Field(Table(_FRACTION), about="share of the dense peak on large matrices, by format"),
@@ -29,7 +24,6 @@ _BLOCK = Block(
         "collective_floor_us": Field(Number(MICRO), to="collective_floor_s", about="a small all-reduce"),
         "host_step_ms": Field(Number(MILLI), to="host_step_s", about="host time between two steps"),
         "measured": Field(Flag(), default=True, about="fitted on this family, or taken over by rule"),
-        "residuals": Field(Table(_RESIDUALS, keys=("tpot", "ttft", "throughput")), default={}),
         "notes": Field(Text(), default=""),
     }
 )

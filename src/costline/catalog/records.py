@@ -406,7 +406,5 @@ class Efficiency:
     """Scheduling, sampling and input preparation between two steps."""
     measured: bool
     """Fitted on this family, or taken over from another by rule."""
-    residuals: Mapping[str, Residuals]
-    """By quantity: tpot, ttft, throughput."""
     notes: str
     provenance: Mapping[str, Provenance] = field(default_factory=dict[str, Provenance])

@@ -50,6 +50,14 @@ def spread(chip: Chip, kind: str, quantity: str) -> tuple[float, float]:
     return min(found.p10, 1.0) ** power, max(found.p90, 1.0) ** power
 
 
+def basis(chip: Chip, kind: str, quantity: str) -> str:
+    """What a range rests on, in words."""
+    rows = all_residuals()[kind][quantity].rows
+    systems = {"latent": "latent attention", "experts": "experts", "dense": "dense models"}[kind]
+    wider = "" if chip.family in MEASURED_FAMILIES else f"; wider, for no system of {chip.family} chips was measured"
+    return f"p10 to p90 of measured over predicted in {rows:,} runs of {systems}{wider}"
+
+
 def interval_of(
     value: float, chip: Chip, kind: str, quantity: str, *, low: float = 0.0, high: float = float("inf")
 ) -> dict[str, float]:

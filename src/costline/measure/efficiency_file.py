@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from costline.catalog.records import Efficiency, Residuals
+from costline.catalog.records import Efficiency
 from costline.quantities import MICRO, MILLI
 
 WIDTH = 116
@@ -19,12 +19,11 @@ TIMES = {
 }
 """Key and unit in the file of the record's times, written with two decimals."""
 HEADER = """\
-# What kernels sustain on a family of chips, as fractions of the datasheet, and how far whole systems were off.
+# What kernels sustain on a family of chips, as fractions of the datasheet.
 # Written by `make calibrate`: edit the rules in src/costline/measure, not this file.
 # The kernel floor is that of matrix products in the timings, all formats together, times one multiplier that staged
 # runs of one engine on Hopper gave. The operations count about eight kernels to a dense layer, so it also stands for
 # what they leave out: rotations, cache writes, quantisation, sampling, ranks that wait for one another.
-# Residuals are measured over predicted on whole systems that no number above them was fitted on.
 source: kernel-study
 kind: measured
 retrieved: 2026-11-20
@@ -62,13 +61,6 @@ def _entry(record: Efficiency) -> str:
     lines += [f"    {key}: {round(getattr(record, name) / unit, 2):g}" for name, (key, unit) in TIMES.items()]
     if not record.measured:
         lines += ["    measured: false", "    kind: inferred"]
-    if record.residuals:
-        lines.append("    residuals:")
-        lines += [f"      {name}: {_table(_quantiles(found))}" for name, found in record.residuals.items()]
     indent = " " * 6
     notes = textwrap.wrap(record.notes, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
     return "\n".join([*lines, "    notes: >-", *notes]) + "\n"
-
-
-def _quantiles(found: Residuals) -> dict[str, float]:
-    return {"p10": found.p10, "p50": found.p50, "p90": found.p90, "rows": found.rows}

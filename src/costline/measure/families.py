@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from costline.catalog.records import Chip, Efficiency, Residuals
+from costline.catalog.records import Chip, Efficiency
 from costline.measure.fit_attention import FractionFit
 from costline.measure.fit_collectives import LinkFit
 from costline.measure.fit_gemm import GemmFit
@@ -62,7 +62,6 @@ def fitted_record(fits: KernelFits, *, floor_multiplier: float, scale_out_fracti
         collective_floor_s=fits.links.floor_s,
         host_step_s=HOST_STEP_S,
         measured=True,
-        residuals={},
         notes=_notes(fits, floor_multiplier),
     )
 
@@ -103,10 +102,9 @@ def default_record(measured: Sequence[Efficiency]) -> Efficiency:
         kernel_floor_s=median(one.kernel_floor_s for one in measured),
         collective_floor_s=0.0,
         measured=False,
-        residuals={},
         notes=(
             "For families without timings: least favourable fraction and middle floor of the families with them; "
-            "collectives start at the latency that the system states. No whole system was compared."
+            "collectives start at the latency that the system states."
         ),
     )
 
@@ -149,8 +147,3 @@ def record_from_best(
 
 def _was_timed(chip: Chip, number_format: str) -> bool:
     return number_format in chip.measured_flop_per_s
-
-
-def with_residuals(record: Efficiency, found: Mapping[str, Residuals], note: str) -> Efficiency:
-    """The record with residuals on whole systems and a sentence on where they come from."""
-    return replace(record, residuals=dict(found), notes=f"{record.notes} {note}".strip())

@@ -20,12 +20,12 @@ from costline.answers.audit.verdict import impossible, verdict
 from costline.answers.audit.view import charts, summary, tables
 from costline.answers.price_words import price_words
 from costline.answers.sources import plan_sources
-from costline.catalog.efficiency import efficiency
+from costline.catalog.residuals import Quantity, interval_of, model_class
 from costline.errors import InputError
 from costline.money.unit_cost import usd_per_mtok
 
 _WORDS = {"tokens_per_s": "output", "tpot_s": "time per output token", "ttft_s": "time to first token"}
-Range = tuple[float, float]
+_QUANTITIES: Mapping[str, Quantity] = {"tokens_per_s": "throughput", "tpot_s": "tpot", "ttft_s": "ttft"}
 
 
 def audit(
@@ -95,12 +95,13 @@ def _left_out(asked: AuditScenario) -> list[str]:
     return drafts + (["prefill and decode together"] if block.disaggregated is True else [])
 
 
-def _residuals(now: Situation, name: str) -> Range | None:
-    """p10 and p90 of measured over predicted on systems of the family."""
-    if now.base.scenario.calibration == "none":
-        return None
-    known = efficiency(now.engine.site.chip).residuals.get(name)
-    return (known.p10, known.p90) if known else None
+def _interval(now: Situation, name: str, expected: float, limit: float) -> dict[str, float | None]:
+    """p10 and p90 around an expectation, as `plan` has them; None without calibration, or where the load says it."""
+    if now.base.scenario.calibration == "none" or (name == "tokens_per_s" and not now.closed):
+        return {"p10": None, "p90": None}
+    bounds = {"tpot_s": {"low": now.column("decode_lower_bound_s")}, "ttft_s": {"low": limit}}
+    bound = bounds.get(name, {"high": limit})
+    return {**interval_of(expected, now.engine.site.chip, model_class(now.base.model), _QUANTITIES[name], **bound)}
 
 
 def _quantities(now: Situation) -> list[dict[str, Any]]:
@@ -119,12 +120,9 @@ def _quantities(now: Situation) -> list[dict[str, Any]]:
 
 def _quantity(now: Situation, name: str, measured: float | None, expected: float, limit: float) -> dict[str, Any]:
     more_is_better = name == "tokens_per_s"
-    spans = {"tpot_s": "tpot"} | ({"tokens_per_s": "throughput"} if now.closed else {})
-    span = _residuals(now, spans[name]) if name in spans else None
-    low, high = (span[0] * expected, span[1] * expected) if span else (None, None)
     row = {
         "name": name, "label": _WORDS[name], "unit": "tokens/s" if more_is_better else "s", "measured": measured,
-        "limit": limit, "expected": expected, "p10": low, "p90": high,
+        "limit": limit, "expected": expected, **_interval(now, name, expected, limit),
         "measured_over_expected": None if measured is None else measured / expected,
         "share_of_limit": None if measured is None else measured / limit if more_is_better else limit / measured,
     }  # fmt: skip
@@ -145,15 +143,15 @@ def _judged(row: Mapping[str, Any], *, more_is_better: bool, set_by_load: bool) 
 
 
 def _speed(now: Situation, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Speed over the expected one, with what is usual (None where no system of the family was measured)."""
-    found = {row["name"]: row["measured_over_expected"] for row in rows}
-    output, times = _residuals(now, "throughput"), _residuals(now, "tpot")
-    tpot = found["tpot_s"]
-    if tpot is not None and (times is not None or not now.closed or found["tokens_per_s"] is None):
-        span = (1 / times[1], 1 / times[0]) if times else (None, None)
-        return {"measured_over_expected": 1.0 / tpot, "p10": span[0], "p90": span[1]}
-    span = output or (None, None)
-    return {"measured_over_expected": found["tokens_per_s"] if now.closed else None, "p10": span[0], "p90": span[1]}
+    """Speed over the expected one, with what is usual (None without calibration)."""
+    found = {row["name"]: row for row in rows}
+    times, output = found["tpot_s"], found["tokens_per_s"]
+    if times["measured"] is not None:
+        usual = [times["expected"] / times[end] if times[end] else None for end in ("p90", "p10")]
+        return {"measured_over_expected": times["expected"] / times["measured"], "p10": usual[0], "p90": usual[1]}
+    ratio = output["measured_over_expected"] if now.closed else None
+    usual = [output[end] / output["expected"] if output[end] else None for end in ("p10", "p90")]
+    return {"measured_over_expected": ratio, "p10": usual[0], "p90": usual[1]}
 
 
 def _cost(now: Situation) -> dict[str, Any]:

@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 WELL_USED = 0.4
 """Share of what the deployment can serve from which its use is not the first thing to change."""
 WELL_BELOW, WELL_ABOVE = 0.6, 1.5
-"""Speed over the expected one that is out of the usual where no system of the family was measured."""
+"""Speed over the expected one that is out of the usual where the expectation is not calibrated."""
 CAUSES: Mapping[str, str] = {
     "batch too small": "too few sequences decode together",
     "prompts and decoding in turn": "prompts and decoding take turns",
@@ -40,7 +40,7 @@ def verdict(data: Row) -> dict[str, Any]:
 
 def _judged(data: Row, used: float, speed: Row) -> tuple[str, str]:
     ratio, low, high = speed["measured_over_expected"], speed["p10"], speed["p90"]
-    usual = f"usual: {low * PERCENT:.0f} to {high * PERCENT:.0f} %" if low else "no such system was measured"
+    usual = f"usual: {low * PERCENT:.0f} to {high * PERCENT:.0f} %" if low else "only calibration says what is usual"
     part = f"{used * PERCENT:.0f} % of what this deployment can serve"
     cause = CAUSES[_largest(data["gaps"])]
     if ratio is not None and ratio < (low or WELL_BELOW):

@@ -32,13 +32,11 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
 
 
 def speed(unit: ServingUnit) -> Assumption:
-    """Throughput over the predicted one: what systems of the family were measured at."""
+    """Throughput over the predicted one: what systems with models of this kind were measured at."""
     low, high = unit.speed_range
-    median = f"; median {unit.speed_median:g}" if unit.speed_median else ""
     return Assumption(
-        name="speed", label="speed of the deployment", unit="of the predicted", low=min(low, 1.0), likely=1.0,
-        high=max(high, 1.0), kind="measured" if unit.speed_median else "computed", source="calibration",
-        note=f"p10 to p90 of measured systems of the family{median}" if unit.speed_median else "",
+        name="speed", label="speed of the deployment", unit="of the predicted", low=low, likely=1.0, high=high,
+        kind="measured" if unit.speed_basis else "computed", source="calibration", note=unit.speed_basis,
     )  # fmt: skip
 
 

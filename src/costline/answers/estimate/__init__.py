@@ -111,7 +111,7 @@ def estimate(
     }
     if asked is not None:
         bounds = (decode["lower_bound_s"], prefill["lower_bound_s"])
-        data["serving"] = serving_block(runner, asked, where, bounds)
+        data["serving"] = serving_block(runner, asked, where, bounds, calibrated=calibration != "none")
     words = summary(data, record)
     return Answer("estimate", data, tables(data), charts(data), words, step_sources(record, site, paid, calibration))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,22 +95,14 @@ def throughput_tokens_per_s(asked: Asked, found: Latencies) -> float:
     return asked.concurrency * asked.output_tokens / (found.ttft_s + found.tpot_s * (asked.output_tokens - 1))
 
 
-def serving_block(engine: Engine, asked: Asked, where: Layout, bounds: tuple[float, float]) -> dict[str, Any]:
+def serving_block(
+    engine: Engine, asked: Asked, where: Layout, bounds: tuple[float, float], *, calibrated: bool
+) -> dict[str, Any]:
     """Latency and throughput of a closed loop, each with its range; `bounds` are the least step and first token."""
     most = float(room(engine, where, asked.input_tokens + asked.output_tokens)["max_batch"])
     found = closed_loop_latencies(loop_of(engine, asked, where, most), step_tables(engine, where))
     rate, devices = throughput_tokens_per_s(asked, found), float(where.devices)
-    kind, chip = model_class(engine.model), engine.site.chip
-    least_request_s = bounds[1] + bounds[0] * (asked.output_tokens - 1)
-    fastest = asked.concurrency * asked.output_tokens / least_request_s
     values = {"ttft_s": found.ttft_s, "tpot_s": found.tpot_s, "output_tokens_per_s": rate}
-    limits = {"ttft_s": (bounds[1], np.inf), "tpot_s": (bounds[0], np.inf), "output_tokens_per_s": (0.0, fastest)}
-    keys = {"ttft_s": "ttft", "tpot_s": "tpot", "output_tokens_per_s": "throughput"}
-    ranges = {
-        name: interval_of(value, chip, kind, keys[name], low=limits[name][0], high=limits[name][1])
-        for name, value in values.items()
-    }
-    each = {name: value / devices for name, value in ranges["output_tokens_per_s"].items()}
     return {
         **values,
         "tokens_per_s_per_accelerator": rate / devices,
@@ -118,5 +111,21 @@ def serving_block(engine: Engine, asked: Asked, where: Layout, bounds: tuple[flo
         "input_tokens": asked.input_tokens,
         "output_tokens": asked.output_tokens,
         "saturated": bool(asked.concurrency > most),
-        "interval": {**ranges, "tokens_per_s_per_accelerator": each},
+    } | ({"interval": _ranges(engine, asked, values, bounds, devices)} if calibrated else {})
+
+
+def _ranges(
+    engine: Engine, asked: Asked, values: Mapping[str, float], bounds: tuple[float, float], devices: float
+) -> dict[str, dict[str, float]]:
+    """p10 and p90 of each value, within what the bounds allow."""
+    kind, chip = model_class(engine.model), engine.site.chip
+    least_request_s = bounds[1] + bounds[0] * (asked.output_tokens - 1)
+    fastest = asked.concurrency * asked.output_tokens / least_request_s
+    limits = {"ttft_s": (bounds[1], np.inf), "tpot_s": (bounds[0], np.inf), "output_tokens_per_s": (0.0, fastest)}
+    keys = {"ttft_s": "ttft", "tpot_s": "tpot", "output_tokens_per_s": "throughput"}
+    ranges = {
+        name: interval_of(value, chip, kind, keys[name], low=limits[name][0], high=limits[name][1])
+        for name, value in values.items()
     }
+    each = {name: value / devices for name, value in ranges["output_tokens_per_s"].items()}
+    return {**ranges, "tokens_per_s_per_accelerator": each}

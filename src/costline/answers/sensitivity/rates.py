@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from costline.answers.search.rows import interval
 from costline.answers.sensitivity.around import Around
 from costline.answers.sensitivity.what_if import Effect, WhatIf, ranged
-from costline.catalog.efficiency import efficiency
+from costline.catalog.residuals import basis, model_class
 from costline.deployment.plan import Site
 from costline.forward.rates import Rates
 from costline.quantities import PERCENT, format_bytes, format_count
@@ -151,16 +152,17 @@ def _percent(value: float) -> str:
 
 
 def _error(base: Around) -> list[Effect]:
-    """All step times at the ends of the calibrated interval."""
-    known = efficiency(base.group.site.chip).residuals.get("tpot")
-    if known is None or base.scenario.calibration == "none":
+    """All step times at the ends of the calibrated interval of the plan's time per output token."""
+    expected = float(base.group.columns["tpot_s"][base.row])
+    if base.scenario.calibration == "none" or expected <= 0:
         return []
+    span = interval(base.group, base.row, base.scenario)["tpot_s"]
 
     def timed(factor: float) -> WhatIf:
         return WhatIf(value=factor, words=_percent(factor), slower=factor)
 
     effect = Effect(
         name="step_time", group="rates", label="step time, calibrated interval", unit="of the predicted", base=1.0,
-        at=timed, note=f"p10 and p90 of measured over predicted, {known.rows} systems of the family",
+        at=timed, note=basis(base.group.site.chip, model_class(base.model), "tpot"),
     )  # fmt: skip
-    return [ranged(effect, known.p10, known.p90)]
+    return [ranged(effect, span["p10"] / expected, span["p90"] / expected)]
