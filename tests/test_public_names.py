@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +77,14 @@ def test_what_cannot_be_answered_raises_an_error_of_ours(ask: Any, wrong: type[E
 
 
 def test_the_version_is_that_of_the_package():
-    import tomllib
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" in settings["project"]["dynamic"]
+    stated = (ROOT / settings["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
+    assert re.findall(r'^__version__ = "(\d+\.\d+\.\d+)"$', stated, re.MULTILINE) == [costline.__version__]
+    assert metadata.version("costline") == costline.__version__
 
-    stated = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    assert costline.__version__ == stated
+
+def test_no_layer_reaches_up_for_the_version():
+    """Only those who import the package ask it for its names."""
+    sources = (ROOT / "src" / "costline").rglob("*.py")
+    assert [path.name for path in sources if "from costline import __version__" in path.read_text(encoding="utf-8")] == []

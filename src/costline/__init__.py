@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from costline.version import __version__
+
 if _TYPE_CHECKING:
     from costline.answers.answer import Answer
     from costline.answers.estimate import estimate
@@ -37,8 +39,6 @@ __all__ = [
     "plan",
     "system",
 ]
-
-__version__ = "0.1.0"
 
 _PLACES = {
     "Answer": "costline.answers.answer",

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from costline import __version__
 from costline.cli import audit, mistakes, sensitivity, simulate
 from costline.cli.export import export
 from costline.cli.serving_flags import closed_loop_options
 from costline.cli.web import web
 from costline.errors import CostlineError
+from costline.version import __version__
 
 if TYPE_CHECKING:
     from costline.answers.answer import Answer

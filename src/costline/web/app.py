@@ -14,8 +14,8 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from costline import __version__
 from costline.errors import CostlineError, UnknownIdError
+from costline.version import __version__
 from costline.web import api, catalog_pages, pages, static_files
 from costline.web.answering import fault
 from costline.web.desk import Desk, Refused

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import yaml
 
-from costline import __version__
 from costline.answers.answer import Answer
 from costline.answers.launch import all_launch_files
 from costline.answers.report import ledger
@@ -31,6 +30,7 @@ from costline.answers.report.steps import six_steps
 from costline.answers.scenario import Scenario
 from costline.errors import InputError
 from costline.render import write_files
+from costline.version import __version__
 
 FILE = "report.html"
 LAUNCH = "launch"
