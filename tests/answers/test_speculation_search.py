@@ -20,14 +20,8 @@ from costline.answers.scenario import ModelBlock
 from costline.answers.search import ranked, search_all
 from costline.answers.search.columns import Engine, operate, room
 from costline.answers.search.load import Load
-from costline.answers.search.rounds import operate_in_rounds
-from costline.answers.search.speculative import (
-    Drafter,
-    best_draft_tokens,
-    room_with_draft,
-    round_time,
-    the_drafter,
-)
+from costline.answers.search.speculative import Drafter, room_with_draft, round_time, the_drafter
+from costline.answers.search.tabulated import Replicas, replicas
 from costline.architecture.operations import decode_segment
 from costline.architecture.sharding import Layout
 from costline.errors import InputError
@@ -64,6 +58,14 @@ def cut(size: int, tp: float, ep: float = 1.0) -> Layout:
     return Layout(*(np.full(size, degree) for degree in (tp, 1.0, 1.0, ep)))
 
 
+def drafting(served: Engine, draft: Drafter, load: Load, where: Layout, batch: Any) -> tuple[Replicas, dict[str, Any]]:
+    """Replicas of one layout as the search tabulates them, and their rows at batches."""
+    one = Layout(where.tp[:1], where.pp[:1], where.dp[:1], where.ep[:1])
+    batch = np.asarray(batch, dtype=float)
+    rows = {"tp": where.tp, "pp": where.pp, "dp": where.dp, "ep": where.ep, "lane": np.zeros(batch.size)}
+    return replicas(served, load, draft, one, float(batch.max())), {**rows, "batch": batch}
+
+
 def step_gain(served: Engine, draft: Drafter, drafted: float, batch: Any, *, tp: float, ep: float = 1.0) -> Any:
     """Speed of a round against plain steps at the same batches."""
     batch = np.asarray(batch, dtype=float)
@@ -95,7 +97,8 @@ def test_the_gain_stays_below_the_tokens_of_a_round():
 def test_shorter_drafts_pay_at_larger_batches():
     served = engine("llama-3.1-70b", "h100-sxm")
     draft, load = drafter(served, **DRAFT), Load(1024, 0, 512, 1.0, 0.0, 8192)
-    lengths = best_draft_tokens(served, draft, load, cut(4, 4.0), np.array([1.0, 32, 128, 1024]))
+    tabulated, rows = drafting(served, draft, load, cut(4, 4.0), [1, 32, 128, 1024])
+    lengths = tabulated.draft_tokens(rows, rows["batch"])
     assert np.all(np.diff(lengths) <= 0)
     assert lengths[0] > lengths[-1] == 1
 
@@ -104,7 +107,8 @@ def test_the_best_length_is_the_fastest_of_all():
     served = engine("llama-3.1-8b", "h100-sxm")
     draft, load = drafter(served, draft="eagle", acceptance=0.75), Load(512, 0, 512, 1.0, 0.0, 8192)
     batches = np.array([1.0, 16, 64])
-    chosen = best_draft_tokens(served, draft, load, cut(3, 1.0), batches)
+    tabulated, rows = drafting(served, draft, load, cut(3, 1.0), batches)
+    chosen = tabulated.draft_tokens(rows, batches)
     gains = np.stack([step_gain(served, draft, k, batches, tp=1) for k in range(1, 9)])
     loads = np.argmax(gains, axis=0) + 1
     assert np.all(np.abs(chosen - loads) <= 1)  # contexts differ a little
@@ -133,9 +137,8 @@ def test_a_draft_that_is_never_kept_only_costs():
     load, where, batch = Load(512, 0, 128, 1.0, 0.0, 8192), cut(3, 1.0), np.array([4.0, 32, 128])
     plain = operate(served, load, where, batch, rate_per_replica=None)
     useless = drafter(served, draft="eagle", acceptance=0.0)
-    rounds = operate_in_rounds(
-        served, useless, load, where, batch=batch, draft_tokens=np.ones(3), rate_per_replica=None
-    )
+    tabulated, rows = drafting(served, useless, load, where, batch)
+    rounds = tabulated.operate({**rows, "draft_tokens": np.ones(3)}, None)
     assert plain.keys() == rounds.keys()
     assert np.all(rounds["tpot_s"] > plain["tpot_s"])
     assert np.all(rounds["capacity_requests_per_s"] < plain["capacity_requests_per_s"])
@@ -269,9 +272,8 @@ def test_the_gain_of_mtp_falls_as_measured():
     load, batch = Load(1024, 0, 1024, 1.0, 0.0, 8192), np.array([4.0, 32, 256])
     where = cut(3, 8.0, 8.0)
     plain = operate(served, load, where, batch, rate_per_replica=None)["tpot_s"]
-    two = np.full(3, 2.0)
-    rounds = operate_in_rounds(served, draft, load, where, batch=batch, draft_tokens=two, rate_per_replica=None)
-    gain = plain / rounds["tpot_s"]
+    tabulated, rows = drafting(served, draft, load, where, batch)
+    gain = plain / tabulated.operate({**rows, "draft_tokens": np.full(3, 2.0)}, None)["tpot_s"]
     assert float(gain[0]) == pytest.approx(1.74, rel=0.1)
     assert float(gain[1]) == pytest.approx(1.45, rel=0.3)
     assert gain[0] > gain[1] > gain[2]

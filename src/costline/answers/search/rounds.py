@@ -1,4 +1,4 @@
-"""Fills the columns of a search where every step is a round of speculation: the counterpart of `columns.operate`.
+"""A lane of which every step is a round of speculation: the counterpart of `columns.steady_state`.
 
 The steady state is that of rounds: a request takes D / E of them, E tokens each, instead of D steps.
 """
@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from costline.answers.search.columns import Engine, ExactLane, Steady, steady
+from costline.answers.search.columns import Engine, Steady, steady
 from costline.answers.search.load import Load
-from costline.answers.search.operating import operate_lanes
 from costline.answers.search.pace import LEAST, intake
 from costline.answers.search.speculative import Drafter, together
 from costline.architecture.operations import Segment, decode_segment
@@ -36,18 +35,3 @@ def speculative_state(
     mixed = together(mixed, drafting, k * where.pp)
     mixed = together(mixed, drafter.step(engine, prompt, where), where.pp)
     return steady(load, where, batch, taken, rounds=rounds, decode=alone, mixed=mixed)
-
-
-def operate_in_rounds(
-    engine: Engine, drafter: Drafter, load: Load, where: Layout, *, batch: Array, draft_tokens: Array,
-    rate_per_replica: Array | None,
-) -> dict[str, Array]:  # fmt: skip
-    """Latency and throughput of one replica that speculates; the same columns as `columns.operate`."""
-
-    def at(lane_batch: Array) -> Steady:
-        return speculative_state(engine, drafter, load, where, lane_batch=lane_batch, draft_tokens=draft_tokens)
-
-    tokens = drafter.tokens(draft_tokens)
-    return operate_lanes(
-        ExactLane(at), load, where.pp, batch, rate_per_replica=rate_per_replica, tokens_a_step=tokens
-    )

@@ -1,4 +1,4 @@
-"""A draft beside the target: what it weighs, what a round of drafting and verifying takes, how long a draft pays.
+"""A draft beside the target: what it weighs, what a round of drafting and verifying takes.
 
 A round is k steps of the draft and one pass of the target over k + 1 new tokens of every sequence; it adds E tokens.
 """
@@ -155,11 +155,3 @@ def round_time(
     target = step_time(engine.model, [verify], where, engine.formats, engine.rates)
     draft = drafter.step(engine, decode_segment(batch, context), where)
     return together(target, draft, as_array(draft_tokens) * where.pp)
-
-
-def best_draft_tokens(engine: Engine, drafter: Drafter, load: Load, where: Layout, lane_batch: Array) -> Array:
-    """Length of draft, at least 1, with the least time per token at each batch."""
-    batch = np.maximum(as_array(lane_batch), np.finfo(float).tiny)
-    lengths = np.arange(1.0, drafter.most_tokens + 1).reshape(-1, *[1] * np.ndim(batch))
-    took = round_time(engine, drafter, load, where, batch=batch, draft_tokens=lengths).expected_s
-    return 1.0 + np.argmin(took / drafter.tokens(lengths), axis=0)
