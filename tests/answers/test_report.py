@@ -91,6 +91,10 @@ def test_its_six_steps_follow_the_checklist(answer: Answer, text: str):
     assert steps[0].decision == f"{best['accelerators']} × {best['accelerator']}"
     assert all(one.because for one in steps)
     assert all(f"{number}. {one.title}" in text for number, one in enumerate(steps, start=1))
+    memory = steps[2].table
+    assert memory is not None
+    assert [row["part"] for row in memory.rows] == ["weights", "cache in use", "cache, free", "engine and reserve"]
+    assert "<td>engine and reserve</td>" in text
 
 
 def test_its_ledger_names_sources_and_days(answer: Answer, text: str):

@@ -155,9 +155,8 @@ def waits_chart(data: Row) -> Chart:
 
 def memory_table(data: Row) -> Table:
     """The parts of the memory as a table."""
-    columns = (Column("part", "memory of one accelerator"), Column("bytes", "size", "bytes"),
-               Column("share", "share", "percent"))  # fmt: skip
-    return Table("", columns, tuple(memory_parts(data)))
+    columns = (Column("part", "part"), Column("bytes", "size", "bytes"), Column("share", "share", "percent"))
+    return Table("Memory of one accelerator", columns, tuple(memory_parts(data)))
 
 
 _HEADLINE: tuple[tuple[str, str, Form], ...] = (

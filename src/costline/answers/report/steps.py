@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from costline.answers.report.chosen import Chosen
-from costline.answers.report.configuration import rates_per_dollar
+from costline.answers.report.configuration import memory_table, rates_per_dollar
 from costline.catalog import find
 from costline.quantities import DAY_S, HOUR_S, HOURS_PER_MONTH, PERCENT, format_bytes, format_count, format_seconds
 from costline.quantities import significant as shown
@@ -101,7 +101,8 @@ def _topology(close: Chosen) -> Step:
         f"{shown(row['running_batch'])} run on average, at most {row['batch']:,}",
         f"a decode step takes as long to compute as to read its weights from a batch of {_even_batch(close)}",
     ]
-    return Step("Size the topology", f"{row['layout']}, up to {row['batch']:,} sequences a replica", tuple(because))
+    decision = f"{row['layout']}, up to {row['batch']:,} sequences a replica"
+    return Step("Size the topology", decision, tuple(because), memory_table(close.estimate.data))
 
 
 def _even_batch(close: Chosen) -> str:
