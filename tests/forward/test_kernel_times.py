@@ -14,7 +14,7 @@ from costline.catalog.efficiency import efficiency
 from costline.catalog.find import chip, system
 from costline.catalog.models import models
 from costline.forward.kernel_times import busiest_pairs
-from costline.forward.rates import expected_rates, ideal_rates, with_top_p
+from costline.forward.rates import expected_rates, ideal_rates
 from costline.forward.steps import step_time
 from costline.quantities import as_array
 
@@ -70,16 +70,3 @@ def test_products_have_the_parameters_of_their_layer(tp: int):
                 due = float(counts[COMPONENTS.get(name, name)])
                 held = sum(float(one.columns * one.depth) for one in products)
                 assert held == pytest.approx(due, rel=2e-3, abs=17 * model.hidden), (model.id, name)
-
-
-def test_top_p_costs_each_sequence_its_vocabulary():
-    one = chip("h100-sxm")
-    rates = expected_rates(one, system(one.system), efficiency(one))
-    model = MODELS["llama-3.1-8b"]
-    plain, sorted_ = (
-        step_time(model, [decode_segment(100, 1000)], layout(), Formats({"": "bf16"}), each)
-        for each in (rates, with_top_p(rates, model.vocab))
-    )
-    assert rates.machine is not None
-    due = 100 * model.vocab * rates.machine.overheads.top_p_vocabulary_s
-    assert float(sorted_.expected_s - plain.expected_s) == pytest.approx(due)

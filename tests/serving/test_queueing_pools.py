@@ -19,7 +19,6 @@ from costline.serving.paging import capacity_gain, paging_waste, reservation_was
 from costline.serving.queueing import allen_cunneen_wait_s, erlang_b, erlang_c, kingman_wait_s
 from costline.serving.queueing_batches import batch_times, bulk_queue, elastic_batch_s, padded_batch_s
 from costline.serving.queueing_lengths import (
-    best_cap_tokens,
     cap_of_clipped_share,
     capped_lognormal_moment,
     capped_wait_s,
@@ -49,9 +48,8 @@ GRIDS: tuple[tuple[Callable[..., Any], dict[str, tuple[float, ...]]], ...] = (
     (capped_lognormal_moment, {"mean": (5, 300), "sigma": (0, 1.2), "cap": (1, 200, INF), "order": (1, 2)}),
     (clipped_share, {"mean": (5, 300), "sigma": (0, 1.2), "cap": (1, 200, INF)}),
     (cap_of_clipped_share, {"mean": (5, 300), "sigma": (0, 1.2), "share": (0.01, 0.9)}),
-    (capped_wait_s, {**LOADS, "sigma": (0, 1.2), "cap": (9, INF)}),
-    (largest_cap_tokens, {**LOADS, "sigma": (1.2,), "wait_s": (0, 3)}),
-    (best_cap_tokens, {**LOADS, "sigma": (1.2,), "clip_cost_s": (9,)}),
+    (capped_wait_s, {**LOADS, "sigma": (0, 1.2), "cap": (9, INF), "servers": (1, 5), "arrival_cv2": (1, 4)}),
+    (largest_cap_tokens, {**LOADS, "sigma": (1.2,), "wait_s": (0, 3), "servers": (1, 5)}),
     (padded_batch_s, {"token_s": (0, 1), "sequence_s": (0, 2), "longest": (1, 9), "batch": (1, 8)}),
     (elastic_batch_s, {"token_s": (0, 1), "sequence_s": (0, 2), "longest": (1, 9), "tokens": (9, 30)}),
     (in_flight, {"requests_per_s": (0, 2), "e2e_s": (0, 3)}),
@@ -149,9 +147,10 @@ def test_pooling_saves_more_the_smaller_the_pools():
     found = pooling(np.array([1.0, 5.0, 50.0]), 10, 0.1)
     assert found.apart.tolist() == [10 * float(least_servers(a, 0.1)) for a in (1, 5, 50)]
     assert found.together.tolist() == [float(least_servers(10 * a, 0.1)) for a in (1, 5, 50)]
-    assert np.all(np.diff(found.saved_share) < 0)
+    assert np.all(np.diff(found.together / found.apart) > 0)
     assert np.all(found.together_utilization > found.apart_utilization)
-    assert float(pooling(3.0, 1, 0.1).saved_share) == 0
+    alone = pooling(3.0, 1, 0.1)
+    assert float(alone.together) == float(alone.apart)
 
 
 def test_kingman_bounds_what_is_played():
@@ -196,6 +195,23 @@ def test_a_capped_queue_that_is_played():
     assert float(np.mean(waits)) == pytest.approx(expected, rel=0.04)
 
 
+def test_a_capped_pool_that_is_played():
+    rng = np.random.default_rng(8)
+    services = 0.5 + 0.02 * np.minimum(lognormal(256, cv=1.0).draw(400_000, rng), 900)
+    waits = played_waits(4, rng.exponential(1 / 0.6, 400_000), services)
+    expected = float(capped_wait_s(0.6, 256.0, math.sqrt(math.log(2)), 900.0, 0.02, fixed_s=0.5, servers=4))
+    assert float(np.mean(waits)) == pytest.approx(expected, rel=0.06)
+
+
+@given(st.floats(0.01, 0.18), st.floats(0.0, 2.0), st.floats(0.0, 3.0))
+def test_one_server_is_exactly_pollaczek_khinchine(rate: float, sigma: float, fixed_s: float):
+    mean, token = 200.0, 0.01
+    first, second = (float(capped_lognormal_moment(mean, sigma, 500.0, order)) for order in (1, 2))
+    service, square = fixed_s + token * first, fixed_s**2 + 2 * fixed_s * token * first + token**2 * second
+    found = float(capped_wait_s(rate, mean, sigma, 500.0, token, fixed_s=fixed_s))
+    assert found == pytest.approx(float(pollaczek_khinchine_wait_s(rate, service, square)), rel=1e-9)
+
+
 @given(st.floats(0.1, 1.5), st.floats(0.05, 0.5))
 def test_the_largest_cap_meets_its_target(sigma: float, share: float):
     free = float(capped_wait_s(0.1, 256.0, sigma, INF, 0.02))
@@ -209,16 +225,6 @@ def test_caps_at_the_limits():
     assert float(capped_wait_s(0.3, 256.0, 1.0, INF, 0.02)) == INF  # a cap makes it stable
     assert float(capped_wait_s(0.3, 256.0, 1.0, 150.0, 0.02)) < INF
     assert float(capped_wait_s(0.1, 256.0, 0.0, INF, 0.02)) == pytest.approx(0.1 * 5.12**2 / 2 / 0.488)
-
-
-def test_the_best_cap_is_the_cheapest_of_all():
-    sigma, cost = math.sqrt(math.log(5)), 200.0
-    cap = float(best_cap_tokens(0.1, 256.0, sigma, cost, 0.02))
-    caps = np.geomspace(20, 1e5, 4000)
-    total = capped_wait_s(0.1, 256.0, sigma, caps, 0.02) + cost * clipped_share(256.0, sigma, caps)
-    assert caps[np.argmin(total)] == pytest.approx(cap, rel=0.02)
-    dearer = float(best_cap_tokens(0.1, 256.0, sigma, 10 * cost, 0.02))
-    assert dearer > cap
 
 
 # Batches

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from costline.answers.scenario import ModelBlock, PriceBlock, Scenario
-from costline.architecture.formats import FORMATS, KV_FORMATS, format_name
+from costline.architecture.formats import KV_FORMATS, format_name
 from costline.architecture.operations import Formats
 from costline.architecture.weights import COMPONENTS, parameters
 from costline.catalog import find
@@ -163,8 +163,3 @@ def sites(scenario: Scenario) -> list[Site]:
         site = the_site(name, engine)
         found.setdefault(site.chip.id, site)
     return list(found.values())
-
-
-def known_formats() -> tuple[str, ...]:
-    """Weight formats that can be asked for."""
-    return tuple(FORMATS)

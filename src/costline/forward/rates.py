@@ -86,13 +86,3 @@ def expected_rates(chip: Chip, system: System, efficiency: Efficiency, engine: s
         machine=Machine(chip, system, efficiency, step_overheads(engine)),
         ideal=ideal,
     )
-
-
-def with_top_p(rates: Rates, vocabulary: int) -> Rates:
-    """The rates where requests are sampled with top-p: each sequence's logits are sorted every step."""
-    if rates.machine is None:
-        return rates
-    overheads = rates.machine.overheads
-    sequence_s = overheads.host_sequence_s + vocabulary * overheads.top_p_vocabulary_s
-    machine = replace(rates.machine, overheads=replace(overheads, host_sequence_s=sequence_s))
-    return replace(rates, machine=machine)

@@ -148,11 +148,6 @@ class Pooling:
     apart_utilization: Array
     together_utilization: Array
 
-    @property
-    def saved_share(self) -> Array:
-        """Servers that pooling saves, over those apart."""
-        return 1 - self.together / self.apart
-
 
 def pooling(load_per_pool: Numeric, pools: Numeric, share: Numeric, patience: Numeric = 0.0) -> Pooling:
     """What one pool saves against several, for a promise as of `least_servers`."""

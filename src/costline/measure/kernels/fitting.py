@@ -119,11 +119,6 @@ def _record(one: KernelFit, columns: Columns, values: Values) -> Any:
     return KERNELS[one.kernel][0](**found)
 
 
-def count_numbers(values: Values) -> int:
-    """How many numbers a fit chose."""
-    return sum(len(table) for table in values.values())
-
-
 def merged(parts: Sequence[Values]) -> Values:
     """Values of several fits together."""
     found: dict[str, dict[str, float]] = {}

@@ -115,12 +115,6 @@ def table(lines: bytes, fields: int) -> Table | None:
     return Table(text, begin, end)
 
 
-def day_number(year: int, month: int, day: int) -> int:
-    """Days from 1970-01-01 to a date."""
-    first, _ = _month(np.array([year]), np.array([month]))
-    return int(first[0]) + day - 1
-
-
 def _month(year: Places, month: Places) -> tuple[Places, Places]:
     """Days since 1970 of the first of each month, and how many days it has."""
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
