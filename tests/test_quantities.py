@@ -16,7 +16,6 @@ from costline.quantities import (
     format_count,
     format_seconds,
     parse_bytes,
-    parse_count,
     significant,
 )
 
@@ -28,13 +27,6 @@ from costline.quantities import (
 ])  # fmt: skip
 def test_bytes_are_read(text: str, value: float):
     assert parse_bytes(text) == pytest.approx(value, rel=1e-12)
-
-
-@pytest.mark.parametrize(("text", "value"), [
-    ("8k", 8000), ("70B", 70e9), ("1.5M", 1.5e6), ("15T", 15e12), ("8_192", 8192), ("8192", 8192), ("1e6", 1e6),
-])  # fmt: skip
-def test_counts_are_read(text: str, value: float):
-    assert parse_count(text) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("text", ["", "eighty", "80 GB free", "GB", "8k8", "1..2", "--1", "80GB/s"])
@@ -50,10 +42,6 @@ def test_unknown_units_name_the_known():
         InputError, match=r"memory='80GW' has unknown unit 'gw'; use B, kB, MB, GB, TB, KiB, MiB, GiB or TiB"
     ):
         parse_bytes("80GW", "memory")
-    with pytest.raises(
-        InputError, match=r"tokens='8KiB' has unknown suffix 'kib'; use k, M, B or T, or a plain number"
-    ):
-        parse_count("8KiB", "tokens")
 
 
 def test_constants_are_what_they_are_called():

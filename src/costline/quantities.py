@@ -42,7 +42,6 @@ _SIZE_UNITS = {
     "": 1, "b": 1, "kb": KILO, "mb": MEGA, "gb": GIGA, "tb": TERA,
     "kib": KIB, "mib": MIB, "gib": GIB, "tib": TIB,
 }  # fmt: skip
-_COUNT_SUFFIXES = {"": 1, "k": KILO, "m": MEGA, "b": GIGA, "t": TERA}
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*$")
 
 
@@ -68,18 +67,6 @@ def parse_bytes(text: str, what: str = "size") -> float:
     if unit not in _SIZE_UNITS:
         raise InputError(f"{what}={text!r} has unknown unit {unit!r}; use B, kB, MB, GB, TB, KiB, MiB, GiB or TiB")
     return value * _SIZE_UNITS[unit]
-
-
-def parse_count(text: str, what: str = "count") -> float:
-    """A count from text such as ``8k`` (8000) or ``70B``.
-
-    >>> parse_count("8k"), parse_count("70B"), parse_count("8_192")
-    (8000.0, 70000000000.0, 8192.0)
-    """
-    value, unit = _split(text, what)
-    if unit not in _COUNT_SUFFIXES:
-        raise InputError(f"{what}={text!r} has unknown suffix {unit!r}; use k, M, B or T, or a plain number")
-    return value * _COUNT_SUFFIXES[unit]
 
 
 def significant(value: float | None, digits: int = 3) -> str:

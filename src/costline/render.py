@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from costline.errors import InputError
 from costline.quantities import (
-    GIGA,
     PERCENT,
     format_bytes,
     format_count,
@@ -191,8 +190,3 @@ def write_files(folder: Path, texts: Mapping[str, str], *, option: str = "--out"
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{option} {folder} cannot be written ({reason}); choose another folder") from None
     return targets
-
-
-def gigabytes(value: float) -> float:
-    """Bytes as decimal gigabytes."""
-    return value / GIGA
