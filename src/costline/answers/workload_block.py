@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from costline.answers.scenario_values import MAX_TOKENS, Number, Positive, ScenarioBlock, SomeTokens, Tokens
+from costline.answers.arrivals_block import Arrivals, ArrivalsOrWord, DiurnalBlock, StageBlock
+from costline.answers.lengths_block import Lengths, TokenLengths, cv2_of, mean_of
+from costline.answers.scenario_values import MAX_TOKENS, Number, Positive, ScenarioBlock, SomeTokens
+from costline.answers.sessions_block import SessionsBlock, mean_request
 
-Z95 = 1.6448536269514722
-"""95th percentile of the standard normal."""
+__all__ = [
+    "Arrivals", "DiurnalBlock", "Lengths", "PrefixBlock", "SessionsBlock", "StageBlock", "TenantBlock", "WorkloadBlock",
+]  # fmt: skip
 MOST_REQUESTS = 100_000_000
-
-
-class Lengths(ScenarioBlock):
-    """A length distribution by its mean and 95th percentile."""
-
-    mean: Tokens = Field(description="mean in tokens")
-    p95: Tokens | None = Field(default=None, description="95th percentile in tokens")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Lengths:
-        if self.p95 is not None and self.p95 < self.mean:
-            raise ValueError(f"p95={self.p95:g} is below mean={self.mean:g}; swap them")
-        return self
-
-    @property
-    def lognormal_cv2(self) -> float:
-        """Squared coefficient of variation of the log-normal with this mean and 95th percentile.
-
-        ln(p95 / mean) = 1.645 s - s² / 2, solved for the smaller s; exp(s²) - 1. Beyond s = 1.645 the ratio p95 / mean
-        falls again, so that is the widest a log-normal can be.
-        """
-        ratio = math.log((self.p95 or self.mean) / self.mean)
-        spread = Z95 - math.sqrt(max(Z95**2 - 2 * ratio, 0.0))
-        return math.exp(spread**2) - 1.0
 
 
 class PrefixBlock(ScenarioBlock):
@@ -56,28 +35,6 @@ class PrefixBlock(ScenarioBlock):
     )
 
 
-class Arrivals(ScenarioBlock):
-    """Gaps between requests, gamma distributed."""
-
-    cv: Annotated[Number, Field(ge=0, le=100)] = Field(description="coefficient of variation; Poisson has 1")
-
-
-class StageBlock(ScenarioBlock):
-    """A stretch of time with one rate."""
-
-    also_written: ClassVar = {
-        "request_rate": "rate", "requests_per_s": "rate", "rate_per_s": "rate", "qps": "rate", "rps": "rate",
-        "duration": "duration_s", "seconds": "duration_s", "duration_seconds": "duration_s",
-    }  # fmt: skip
-    rate: Positive = Field(description="requests per second")
-    duration_s: Positive = Field(description="seconds that the rate holds")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _pair(cls, given: Any) -> Any:
-        return dict(zip(("rate", "duration_s"), given, strict=True)) if _is_pair(given) else given
-
-
 class TenantBlock(ScenarioBlock):
     """A group of users with a share of the requests."""
 
@@ -85,8 +42,8 @@ class TenantBlock(ScenarioBlock):
     share: Annotated[Number, Field(gt=0, le=MAX_TOKENS)] = Field(
         default=1.0, description="share of the requests, relative to the other tenants"
     )
-    input_tokens: Tokens | Lengths | None = Field(default=None, description="its prompt length; default = all users'")
-    output_tokens: Tokens | Lengths | None = Field(default=None, description="its answer length; default = all users'")
+    input_tokens: TokenLengths | None = Field(default=None, description="its prompt length; default = all users'")
+    output_tokens: TokenLengths | None = Field(default=None, description="its answer length; default = all users'")
 
 
 class WorkloadBlock(ScenarioBlock):
@@ -98,16 +55,30 @@ class WorkloadBlock(ScenarioBlock):
         "qps": "request_rate", "rps": "request_rate", "requests_per_s": "request_rate", "duration": "duration_s",
         "num_requests": "requests", "arrival": "arrivals", "random_seed": "seed",
     }  # fmt: skip
-    input_tokens: Tokens | Lengths = Field(description="prompt length: a number or {mean, p95}")
-    output_tokens: Tokens | Lengths = Field(description="answer length: a number or {mean, p95}")
+    input_tokens: TokenLengths = Field(
+        description="prompt length: a number, {mean, p95 or cv or sd}, or a list of measured lengths"
+    )
+    output_tokens: TokenLengths = Field(description="answer length, written as prompt lengths are")
+    length_correlation: Annotated[Number, Field(ge=-1, le=1)] | None = Field(
+        default=None, description="of prompt and answer lengths (of their normal scores); default = 0"
+    )
+    joint_lengths: bool = Field(
+        default=False, description="measured prompts and answers are drawn as the pairs of the two lists"
+    )
     prefix: PrefixBlock = Field(default_factory=PrefixBlock, description="cached or shared prompt tokens")
     request_rate: Positive | None = Field(default=None, description="requests per second of the whole deployment")
     concurrency: Positive | None = Field(default=None, description="requests in flight instead of a rate")
     stages: list[StageBlock] | None = Field(
         default=None, description="rates over time; a plan is sized for the highest", min_length=1, max_length=10_000
     )
-    arrivals: Literal["poisson", "constant", "at_once", "trace"] | Arrivals = Field(
-        default="poisson", description="how requests arrive"
+    diurnal: DiurnalBlock | None = Field(
+        default=None, description="a rate that swings over the day about request_rate; a plan is sized for the peak"
+    )
+    arrivals: ArrivalsOrWord = Field(
+        default="poisson", description="how requests arrive: a word, gamma(cv) or weibull(cv)"
+    )
+    sessions: SessionsBlock | None = Field(
+        default=None, description="conversations of many turns; input_tokens follows from them"
     )
     requests: int | None = Field(
         default=None, description="length of a simulation; a plan ignores it", ge=1, le=MOST_REQUESTS
@@ -123,13 +94,59 @@ class WorkloadBlock(ScenarioBlock):
 
     @model_validator(mode="before")
     @classmethod
-    def _arrivals_in_our_words(cls, given: Any) -> Any:
-        return {**given, "arrivals": _arrivals(given["arrivals"])} if _has(given, "arrivals") else given
+    def _prompts_of_sessions(cls, given: Any) -> Any:
+        """Conversations say how long prompts are: a place for it, which `_follow_sessions` fills."""
+        if not _has(given, "sessions") or given["sessions"] is None:
+            return given
+        named = [key for key in given if cls.also_written.get(key, key) == "input_tokens" and given[key] is not None]
+        if not named:
+            return {**given, "input_tokens": 1}
+        if not _has(given["sessions"], "prompt_tokens"):
+            raise ValueError(
+                f"{named[0]} follows from the sessions; leave it out, and write what a user adds in a turn as "
+                "sessions.new_tokens"
+            )
+        return given
+
+    @model_validator(mode="after")
+    def _follow_sessions(self) -> WorkloadBlock:
+        """Mean prompt and cached tokens of conversations, unless they were changed after they were found."""
+        block, prefix = self.sessions, self.prefix
+        if block is None:
+            return self
+        known = block.prompt_tokens is not None
+        if known and (self.input_tokens, prefix.cached_tokens) not in (
+            (1.0, 0.0), (block.prompt_tokens, block.cached_tokens),
+        ):  # fmt: skip
+            return self
+        if prefix.distinct_prompts is not None or (prefix.cached_tokens and not known):
+            raise ValueError("sessions say what is cached; give prefix.shared_tokens alone: the start of all of them")
+        prompt, cached = mean_request(block, self.output_tokens, prefix.shared_tokens)
+        found = {"prompt_tokens": prompt, "cached_tokens": cached}
+        filled = {
+            "input_tokens": prompt,
+            "prefix": prefix.model_copy(update={"cached_tokens": cached}),
+            "sessions": block.model_copy(update=found),
+        }
+        for name, value in filled.items():
+            object.__setattr__(self, name, value)  # before anyone has seen the block, which is frozen from then on
+            self.model_fields_set.add(name)
+        return self
 
     @model_validator(mode="after")
     def _one_load(self) -> WorkloadBlock:
         if sum(load is not None for load in (self.request_rate, self.concurrency, self.stages)) > 1:
             raise ValueError("give only one of request_rate, concurrency and stages")
+        if self.arrivals == "trace" and self.trace is None:
+            raise ValueError("arrivals=trace needs a trace to replay; name the file in workload.trace")
+        if self.diurnal is not None and (self.request_rate is None or self.arrivals in ("at_once", "trace")):
+            raise ValueError("diurnal swings about a mean rate; give request_rate, and arrivals that have one")
+        if self.sessions is not None and (self.trace is not None or self.tenants is not None):
+            raise ValueError("sessions make all requests; leave trace and tenants out")
+        return self
+
+    @model_validator(mode="after")
+    def _prompts_hold_their_start(self) -> WorkloadBlock:
         if self.prefix.shared_tokens > self.input_mean:
             raise ValueError(
                 f"prefix.shared_tokens={self.prefix.shared_tokens:g} must not exceed input_tokens={self.input_mean:g}; "
@@ -140,32 +157,53 @@ class WorkloadBlock(ScenarioBlock):
                 f"prefix.cached_tokens={self.prefix.cached_tokens:g} must stay below input_tokens={self.input_mean:g}; "
                 "the last token is always computed: lower it"
             )
-        if self.arrivals == "trace" and self.trace is None:
-            raise ValueError("arrivals=trace needs a trace to replay; name the file in workload.trace")
+        return self
+
+    @model_validator(mode="after")
+    def _lengths_in_pairs(self) -> WorkloadBlock:
+        if not (self.joint_lengths or self.length_correlation):
+            return self
+        name = "joint_lengths" if self.joint_lengths else "length_correlation"
+        if self.joint_lengths and self.length_correlation:
+            raise ValueError("give joint_lengths or length_correlation, not both: pairs have their own correlation")
+        if self.trace is not None or self.sessions is not None or self.prefix.distinct_prompts is not None:
+            raise ValueError(f"{name} is for lengths that are drawn; leave trace, sessions and distinct_prompts out")
+        counts = {
+            field: len(lengths.empirical) if isinstance(lengths, Lengths) and lengths.empirical else 0
+            for field, lengths in (("input_tokens", self.input_tokens), ("output_tokens", self.output_tokens))
+        }
+        if self.joint_lengths and any(one.input_tokens or one.output_tokens for one in self.tenants or ()):
+            raise ValueError("joint_lengths pairs the lengths of all users; leave those of tenants out")
+        if self.joint_lengths and (0 in counts.values() or len({*counts.values()}) > 1):
+            shown = " and ".join(f"{count:,} {field}" for field, count in counts.items())
+            raise ValueError(f"joint_lengths needs two lists of one length, not {shown} that were measured")
+        if not self.joint_lengths and 0.0 in (cv2_of(self.input_tokens), self.output_cv2) and not self.tenants:
+            raise ValueError("length_correlation needs prompts and answers that both vary; give both a spread")
         return self
 
     @property
     def input_mean(self) -> float:
         """Mean prompt length in tokens."""
-        return _mean(self.input_tokens)
+        return mean_of(self.input_tokens)
 
     @property
     def output_mean(self) -> float:
         """Mean answer length in tokens."""
-        return _mean(self.output_tokens)
+        return mean_of(self.output_tokens)
 
     @property
     def output_cv2(self) -> float:
-        """Squared coefficient of variation of output lengths: of the log-normal that has the mean and p95 given."""
-        lengths = self.output_tokens
-        if not isinstance(lengths, Lengths) or lengths.p95 is None:
-            return 0.0
-        return lengths.lognormal_cv2
+        """Squared coefficient of variation of output lengths."""
+        return cv2_of(self.output_tokens)
 
     @property
     def peak_request_rate(self) -> float | None:
-        """Requests per second to be ready for: the rate, or the highest stage."""
-        return max(stage.rate for stage in self.stages) if self.stages else self.request_rate
+        """Requests per second to be ready for: the rate, the peak of its day, or the highest stage."""
+        if self.stages:
+            return max(stage.rate for stage in self.stages)
+        if self.request_rate is None or self.diurnal is None:
+            return self.request_rate
+        return self.request_rate * self.diurnal.peak
 
     @property
     def arrival_cv2(self) -> float:
@@ -175,26 +213,5 @@ class WorkloadBlock(ScenarioBlock):
         return 0.0 if self.arrivals == "constant" else 1.0
 
 
-def _mean(lengths: float | Lengths) -> float:
-    return lengths.mean if isinstance(lengths, Lengths) else lengths
-
-
 def _has(given: Any, key: str) -> bool:
-    return isinstance(given, dict) and key in given
-
-
-def _is_pair(given: Any) -> bool:
-    return isinstance(given, list | tuple) and len(given) == 2  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _arrivals(given: Any) -> Any:
-    """Arrivals in our words: `gamma(2)`, `{gamma: {cv: 2}}`, `uniform`, `burst` as benchmarks write them."""
-    if isinstance(given, str):
-        name = given.strip().lower()
-        if name.startswith("gamma(") and name.endswith(")"):
-            return {"cv": name[len("gamma(") : -1].removeprefix("cv=").strip()}
-        return {"uniform": "constant", "deterministic": "constant", "burst": "at_once"}.get(name, name)
-    if isinstance(given, dict):
-        inner = cast(Mapping[str, Any], given).get("gamma", cast(Any, given))
-        return {"cv": inner} if isinstance(inner, int | float) and not isinstance(inner, bool) else inner
-    return given
+    return isinstance(given, Mapping) and key in given

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from costline.cli import audit, mistakes, sensitivity, simulate
+from costline.cli import audit, mistakes, sensitivity, simulate, trace
 from costline.cli.export import export
 from costline.cli.serving_flags import closed_loop_options
 from costline.cli.web import web
@@ -355,6 +355,7 @@ def bill(scenario: str, as_json: bool, folder: str | None, sources: bool) -> Non
 audit.register(cli, _shared, _show, _patience)
 sensitivity.register(cli, _shared, _show, _patience)
 simulate.register(cli, _shared, _show, _patience)
+trace.register(cli, _shared, _show)
 
 
 cli.add_command(web)

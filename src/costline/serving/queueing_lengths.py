@@ -1,7 +1,8 @@
-"""One request at a time, served as long as its answer is: waits from the moments of answer lengths, and what caps do.
+"""Requests served as long as their answers are: waits from the moments of answer lengths, and what caps do.
 
 Log-normal lengths by mean and sigma, the standard deviation of their logarithm (`lengths.lognormal_sigma`). An answer
-is cut at the cap. Pure M/G/1: an engine that serves many at once is in `queueing_batches` and in the simulator.
+is cut at the cap. One server, or as many as a batch has places; an engine whose steps grow with the batch is in
+`queueing_batches` and in the simulator.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from costline.quantities import Array, Numeric, as_array
+from costline.serving.queueing_pools import erlang_wait_s
 
-_HALVINGS = 80
+_HALVINGS = 60
 LONGEST_CAP_TOKENS = 1e8
+LEAST_SIGMA = 1e-9
+"""Lengths that vary less are all alike."""
 
 
 def pollaczek_khinchine_wait_s(requests_per_s: Numeric, service_s: Numeric, service_s2: Numeric) -> Array:
@@ -65,13 +69,13 @@ def capped_lognormal_moment(mean: Numeric, sigma: Numeric, cap: Numeric, order: 
     (256.0, 100.0)
     """
     m, spread, n, k = np.broadcast_arrays(as_array(mean), as_array(sigma), as_array(cap), as_array(order))
-    some = np.where(spread > 0, spread, 1.0)
+    some = np.where(spread > LEAST_SIGMA, spread, 1.0)
     mu = np.log(m) - some**2 / 2
     finite = np.isfinite(n)
     z = (np.log(np.where(finite, n, 1.0)) - mu) / some
     whole = np.exp(k * mu + (k * some) ** 2 / 2)
     cut = whole * ndtr(z - k * some) + np.where(finite, n, 1.0) ** k * ndtr(-z)
-    return np.where(spread > 0, np.where(finite, cut, whole), np.minimum(m, n) ** k)
+    return np.where(spread > LEAST_SIGMA, np.where(finite, cut, whole), np.minimum(m, n) ** k)
 
 
 def clipped_share(mean: Numeric, sigma: Numeric, cap: Numeric) -> Array:
@@ -96,9 +100,9 @@ def clipped_share(mean: Numeric, sigma: Numeric, cap: Numeric) -> Array:
     (0.3085, 0.0)
     """
     m, spread, n = np.broadcast_arrays(as_array(mean), as_array(sigma), as_array(cap))
-    some = np.where(spread > 0, spread, 1.0)
+    some = np.where(spread > LEAST_SIGMA, spread, 1.0)
     share = ndtr((np.log(m) - some**2 / 2 - np.log(n)) / some)
-    return np.where(spread > 0, share, (m > n) * 1.0)
+    return np.where(spread > LEAST_SIGMA, share, (m > n) * 1.0)
 
 
 def cap_of_clipped_share(mean: Numeric, sigma: Numeric, share: Numeric) -> Array:
@@ -127,12 +131,14 @@ def cap_of_clipped_share(mean: Numeric, sigma: Numeric, share: Numeric) -> Array
 
 
 def capped_wait_s(
-    requests_per_s: Numeric, mean: Numeric, sigma: Numeric, cap: Numeric, token_s: Numeric, *, fixed_s: Numeric = 0.0
-) -> Array:
+    requests_per_s: Numeric, mean: Numeric, sigma: Numeric, cap: Numeric, token_s: Numeric, *, fixed_s: Numeric = 0.0,
+    servers: Numeric = 1.0, arrival_cv2: Numeric = 1.0,
+) -> Array:  # fmt: skip
     """Mean wait where each request takes a time for its prompt and a time for each token of its answer.
 
     Equation
-        S = f + s min(L, n),  W of its moments as `pollaczek_khinchine_wait_s`
+        S = f + s min(L, n),  a = lambda E[S],  c_s² = E[S²] / E[S]² - 1
+        W = C(c, a) E[S] / (c - a) (c_a² + c_s²) / 2
 
     Parameters
         requests_per_s  lambda  [request/s]  array  >= 0
@@ -141,12 +147,15 @@ def capped_wait_s(
         cap             n       [token]      array  > 0, inf for none
         token_s         s       [s/token]    array  >= 0
         fixed_s         f       [s]          array  >= 0, prompt and overhead
+        servers         c       [1]          array  whole, >= 1: requests that are served side by side
+        arrival_cv2     c_a²    [1]          array  >= 0, squared coefficient of variation of the gaps
 
     Returns
-        W  [s]  array; inf where the load is 1 or more
+        W  [s]  array; inf where the load is c or more
 
-    Holds when  one request is served at a time (M/G/1) and answers are log-normal.
-    Source      [yang-2024-queueing]; [pollaczek-1930]
+    Holds when  answers are log-normal and a token takes as long whatever else is served; exact for one server and
+                Poisson arrivals (`pollaczek_khinchine_wait_s`).
+    Source      [yang-2024-queueing]; [pollaczek-1930]; [allen-1990]
     Raises      nothing
 
     >>> round(float(capped_wait_s(0.1, 256.0, np.sqrt(np.log(5)), np.inf, 0.02)), 2)
@@ -156,12 +165,15 @@ def capped_wait_s(
     token, fixed = as_array(token_s), as_array(fixed_s)
     service_s = fixed + token * first
     service_s2 = fixed**2 + 2 * fixed * token * first + token**2 * second
-    return pollaczek_khinchine_wait_s(requests_per_s, service_s, service_s2)
+    some = service_s > 0
+    spread = np.where(some, service_s2 / np.where(some, service_s, 1.0) ** 2 - 1, 0.0)
+    return erlang_wait_s(servers, as_array(requests_per_s) * service_s, service_s, as_array(arrival_cv2) + spread)
 
 
 def largest_cap_tokens(
-    requests_per_s: Numeric, mean: Numeric, sigma: Numeric, wait_s: Numeric, token_s: Numeric, *, fixed_s: Numeric = 0.0
-) -> Array:
+    requests_per_s: Numeric, mean: Numeric, sigma: Numeric, wait_s: Numeric, token_s: Numeric, *,
+    fixed_s: Numeric = 0.0, servers: Numeric = 1.0, arrival_cv2: Numeric = 1.0,
+) -> Array:  # fmt: skip
     """The largest cap on answers with which the mean wait stays within a target.
 
     Equation
@@ -174,6 +186,8 @@ def largest_cap_tokens(
         wait_s          W*      [s]          array  >= 0, target
         token_s         s       [s/token]    array  >= 0
         fixed_s         f       [s]          array  >= 0
+        servers         c       [1]          array  whole, >= 1
+        arrival_cv2     c_a²    [1]          array  >= 0
 
     Returns
         n*  [token]  array; inf where no cap is needed, nan where not even one token is short enough
@@ -185,59 +199,16 @@ def largest_cap_tokens(
     >>> round(float(largest_cap_tokens(0.1, 256.0, np.sqrt(np.log(5)), 7.0, 0.02)))
     2133
     """
-    rate, m, spread, target, token, fixed = np.broadcast_arrays(
-        *(as_array(value) for value in (requests_per_s, mean, sigma, wait_s, token_s, fixed_s))
+    rate, m, spread, target, token, fixed, places, gaps = np.broadcast_arrays(
+        *map(as_array, (requests_per_s, mean, sigma, wait_s, token_s, fixed_s, servers, arrival_cv2))
     )
+
+    def wait_with(cap: Numeric) -> Array:
+        return capped_wait_s(rate, m, spread, cap, token, fixed_s=fixed, servers=places, arrival_cv2=gaps)
+
     low, high = np.zeros(rate.shape), np.full(rate.shape, np.log(LONGEST_CAP_TOKENS))
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        short = capped_wait_s(rate, m, spread, np.exp(middle), token, fixed_s=fixed) <= target
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    free = capped_wait_s(rate, m, spread, np.inf, token, fixed_s=fixed) <= target
-    never = capped_wait_s(rate, m, spread, 1.0, token, fixed_s=fixed) > target
-    return np.where(free, np.inf, np.where(never, np.nan, np.exp(low)))
-
-
-def best_cap_tokens(
-    requests_per_s: Numeric,
-    mean: Numeric,
-    sigma: Numeric,
-    clip_cost_s: Numeric,
-    token_s: Numeric,
-    *,
-    fixed_s: Numeric = 0.0,
-    steps: int = 2001,
-) -> Array:
-    """The cap at which waiting and cutting answers short cost least together.
-
-    Equation
-        n* = argmin_n  W(n) + theta P(L > n)
-
-    Parameters
-        requests_per_s  lambda  [request/s]  array   >= 0
-        mean            m       [token]      array   > 0, of answers without the cap
-        sigma           sigma   [1]          array   >= 0
-        clip_cost_s     theta   [s]          array   >= 0, seconds of everyone's wait that an answer cut short is worth
-        token_s         s       [s/token]    array   >= 0
-        fixed_s         f       [s]          array   >= 0
-        steps           -       [1]          scalar  caps that are tried, evenly in clipped share's normal score
-
-    Returns
-        n*  [token]  array; of a grid from 5 standard deviations below to 6 above the median
-
-    Holds when  as `capped_wait_s`.
-    Source      [yang-2024-queueing]
-    Raises      nothing
-
-    >>> round(float(best_cap_tokens(0.1, 256.0, np.sqrt(np.log(5)), 100.0, 0.02)), -2)
-    1500.0
-    """
-    rate, m, spread, theta, token, fixed = (
-        value[..., None]
-        for value in np.broadcast_arrays(
-            *(as_array(value) for value in (requests_per_s, mean, sigma, clip_cost_s, token_s, fixed_s))
-        )
-    )
-    caps = m * np.exp(spread * np.linspace(-5.0, 6.0, steps) - spread**2 / 2)
-    cost = capped_wait_s(rate, m, spread, caps, token, fixed_s=fixed) + theta * clipped_share(m, spread, caps)
-    return as_array(np.take_along_axis(caps, np.argmin(cost, axis=-1)[..., None], axis=-1)[..., 0])
+        within = wait_with(np.exp(middle)) <= target
+        low, high = np.where(within, middle, low), np.where(within, high, middle)
+    return np.where(wait_with(np.inf) <= target, np.inf, np.where(wait_with(1.0) > target, np.nan, np.exp(low)))

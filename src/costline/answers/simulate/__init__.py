@@ -12,12 +12,14 @@ from typing import Any
 
 from costline.answers.answer import Answer, Used
 from costline.answers.choices import check_context, the_model
+from costline.answers.lengths_block import mean_of
 from costline.answers.read_document import read_document
 from costline.answers.read_scenario import validate
 from costline.answers.scenario import Scenario
 from costline.answers.simulate.capacity import meets_slo, smallest_fleet, targets
 from costline.answers.simulate.charts import charts, run_charts
 from costline.answers.simulate.curves import Curves, curves_of
+from costline.answers.simulate.formulas import Seen, capped, formulas, pooled, seen_of
 from costline.answers.simulate.interval import interval, saturation
 from costline.answers.simulate.measured import deployment_row, measured
 from costline.answers.simulate.measures import attainment, latencies
@@ -25,8 +27,11 @@ from costline.answers.simulate.pools import the_sides
 from costline.answers.simulate.run import Setting, kept_requests, setting
 from costline.answers.simulate.step_events import events_text
 from costline.answers.simulate.sweep import combinations
+from costline.answers.simulate.trace_lengths import trace_of, with_trace_lengths
 from costline.answers.simulate.view import chosen_words, run_table, summary, tables
+from costline.answers.trace.rows import trace_row
 from costline.serving.timestamps import Timestamps
+from costline.serving.trace_summary import summary_of
 
 
 def simulate(
@@ -51,12 +56,7 @@ def simulate(
 
 
 def _complete(document: Mapping[str, Any]) -> dict[str, Any]:
-    work = document.get("workload")
-    if "trace" not in str(work):
-        return dict(document)
-    from costline.answers.simulate.trace_lengths import with_trace_lengths
-
-    return with_trace_lengths(document)
+    return with_trace_lengths(document) if "trace" in str(document.get("workload")) else dict(document)
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class _Run:
     stamps: Timestamps
     curves: Curves
     data: dict[str, Any]
+    seen: Seen | None
+    """What formulas are told."""
 
 
 def _one(asked: Scenario, *, traced: bool) -> _Run:
@@ -76,7 +78,7 @@ def _one(asked: Scenario, *, traced: bool) -> _Run:
     one = setting(asked, *the_sides(asked, model))
     stamps = one.run(*one.counts, traced=traced)
     bounds, curves = interval(one, stamps), curves_of(one, stamps)
-    rate = rate_of(asked, stamps)
+    rate, seen = rate_of(asked, stamps), seen_of(one, stamps)
     data: dict[str, Any] = {
         "question": "simulate",
         "model": model.id,
@@ -85,11 +87,27 @@ def _one(asked: Scenario, *, traced: bool) -> _Run:
         "interval": bounds,
         "knee": saturation(curves, rate, bounds),
         "slo": _slo(one, stamps),
+        "sessions": _sessions(asked),
+        "queueing": None if seen is None else formulas(seen),
         "notes": list(one.drawn.notes),
     }
     for row, most in zip(data["pools"], curves.capacity, strict=True):
         row |= {"capacity_requests_per_s": most, "load": None if rate is None else rate / most}
-    return _Run(one, stamps, curves, data)
+    return _Run(one, stamps, curves, data, seen)
+
+
+def _sessions(asked: Scenario) -> dict[str, float] | None:
+    """The mean turn of conversations, as a plan takes it; None where requests have nothing to do with one another."""
+    block = asked.workload.sessions
+    if block is None or not block.prompt_tokens:
+        return None
+    cached = block.cached_tokens or 0.0
+    return {
+        "turns": mean_of(block.turns),
+        "prompt_tokens": block.prompt_tokens,
+        "cached_tokens": cached,
+        "cached_share": cached / block.prompt_tokens,
+    }
 
 
 def _slo(one: Setting, stamps: Timestamps) -> dict[str, Any] | None:
@@ -118,6 +136,11 @@ def rate_of(asked: Scenario, stamps: Timestamps) -> float | None:
 
 def _single(asked: Scenario, run: _Run, *, figures: bool) -> Answer:
     data = {**run.data, "scenario": asked.model_dump(), "fleet": smallest_fleet(run.one)}
+    if run.seen is not None:
+        more = {"pooling": pooled(run.seen), "output_caps": capped(run.seen)}
+        data["queueing"] = formulas(run.seen) | more
+    if asked.workload.trace is not None:
+        data["trace"] = trace_row(summary_of(trace_of(asked.workload.trace)))
     rate = rate_of(asked, run.stamps)
     drawn = charts(run.one, run.stamps, run.curves.together, data=data, rate=rate) if figures else {}
     files = {"steps.json": events_text(run.stamps.trace)} if run.stamps.trace is not None else {}

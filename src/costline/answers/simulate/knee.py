@@ -65,9 +65,9 @@ def load_curve(table: StepTable, mix: Mix, *, most: int, chunk_tokens: int, late
     N requests finish in the time of all their answers' steps together plus the extra time of each one's prompt, which
     all share: rate = N / (n t(N) + N x). The gain is d ln E2E / d ln N along the curve.
     """
-    batch = np.unique(np.round(np.geomspace(1.0, max(most, 1), LOADS)))
-    if batch.size < 2:
-        batch = as_array([1.0, 2.0])
+    if most < 2:
+        return _one_at_a_time(table, mix, chunk_tokens, late_steps)
+    batch = np.unique(np.round(np.geomspace(1.0, most, LOADS)))
     step = decode_step_s(table, batch, mix.input_tokens + mix.output_tokens / 2)
     extra = prompt_extra_s(table, batch, mix, chunk_tokens)
     steps = mix.output_tokens / mix.tokens_a_step
@@ -80,6 +80,26 @@ def load_curve(table: StepTable, mix: Mix, *, most: int, chunk_tokens: int, late
     rising = np.maximum.accumulate(rate) == rate
     wait = sakasegawa_wait_s(batch[-1], rate / rate.max(), e2e, 1.0)
     return LoadCurve(*(one[rising] for one in (batch, rate, e2e, tpot, first, gain, wait)))
+
+
+def _one_at_a_time(table: StepTable, mix: Mix, chunk_tokens: int, late_steps: float) -> LoadCurve:
+    """A replica with one place: a request takes as long at every load, which the batch is the share of."""
+    alone = as_array([1.0])
+    step = float(decode_step_s(table, alone, mix.input_tokens + mix.output_tokens / 2)[0])
+    extra = float(prompt_extra_s(table, alone, mix, chunk_tokens)[0])
+    steps = mix.output_tokens / mix.tokens_a_step
+    used, same = as_array(np.linspace(1 / LOADS, 1.0, LOADS)), np.ones(LOADS)
+    first = late_steps * step + extra + table.request_s
+    e2e = first + step / mix.tokens_a_step * (mix.output_tokens - 1)
+    return LoadCurve(
+        batch=used,
+        rate=used / (steps * step + extra),
+        e2e_s=e2e * same,
+        tpot_s=step / mix.tokens_a_step * same,
+        ttft_s=first * same,
+        gain=0.0 * same,
+        wait_s=sakasegawa_wait_s(1, used, e2e, 1.0),
+    )
 
 
 def _slope(at: Array, values: Array) -> Array:

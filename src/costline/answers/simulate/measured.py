@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from costline.answers.simulate.arriving import Stage
 from costline.answers.simulate.fleet import paid_replicas, part_of
-from costline.answers.simulate.load import Stage
 from costline.answers.simulate.measures import (
     Mask,
     by_group,
@@ -168,6 +168,7 @@ def _stage_row(one: Setting, stamps: Timestamps, stage: Stage, index: int, count
     del use["awake"]
     return {
         "rate": stage.rate,
+        "start_s": stage.start_s,
         "duration_s": stage.duration_s,
         "requests": int(mine.sum()),
         "latency_ms": latency_ms(latencies(stamps, mine)),

@@ -24,8 +24,6 @@ from costline.serving.simulate import simulate
 from costline.serving.step_table import StepTable
 from costline.serving.timestamps import Timestamps
 
-WARM_SHARE = 0.1
-"""Of a run whose length is ours to choose, the first requests are left out: the service is still filling."""
 TRACE_STEPS = 200_000
 
 
@@ -135,7 +133,4 @@ def _side(asked: Scenario, replica: Replica, longest: float) -> Side:
 
 def kept_requests(drawn: Drawn) -> Mask:
     """Requests that count: all of a stated run; of one whose length is ours, those after the service has filled."""
-    kept = np.ones(len(drawn.requests), dtype=bool)
-    if drawn.steady and kept.size > 1 / WARM_SHARE:
-        kept[: int(WARM_SHARE * kept.size)] = False
-    return kept
+    return drawn.kept

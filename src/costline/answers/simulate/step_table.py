@@ -157,6 +157,8 @@ def _a_lane(most: int, lanes: int) -> Array:
 
 def _rows(known: Array, times: Array, sequences: Array) -> Array:
     """Attention at every number of sequences, straight lines between those that were computed; none for none."""
+    if len(known) == 1:  # one place
+        return np.where(sequences[:, np.newaxis] > 0, times[0], 0.0)
     after = np.clip(np.searchsorted(known, sequences), 1, len(known) - 1)
     share = np.clip((sequences - known[after - 1]) / (known[after] - known[after - 1]), 0.0, None)[:, np.newaxis]
     rows = (1 - share) * times[after - 1] + share * times[after]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from costline.answers.simulate.view_queueing import queueing_tables, queueing_words, session_words
+from costline.answers.trace.view import tables as trace_tables
 from costline.quantities import MILLI, PERCENT, format_seconds, significant
 from costline.render import Column, Table
 
@@ -60,14 +62,14 @@ def tables(data: Row) -> tuple[Table, ...]:
     note = "The range is that of p99 with steps at p10 and p90 of their measured error, through the queue."
     found = [Table(title(data), _LATENCY_COLUMNS, tuple(rows), note if bounds else "")]
     if len(data["stages"]) > 1:
-        found.append(Table("By stage", _STAGE_COLUMNS, tuple(stage_row(row) for row in data["stages"])))
+        columns = (Column("start", "from", "seconds", minor=2), *_STAGE_COLUMNS)
+        found.append(Table("By stage", columns, tuple(stage_row(row) for row in data["stages"])))
     if len(data["pools"]) > 1:
         found.append(Table("By pool", _POOL_COLUMNS, tuple(_pool(row) for row in data["pools"])))
-    for key in ("tenants",):
-        if data.get(key):
-            names = (Column("name", "tenant"), *_STAGE_COLUMNS[1:7])
-            found.append(Table("By tenant", names, tuple(_group(row) for row in data[key])))
-    return tuple(found)
+    if data.get("tenants"):
+        names = (Column("name", "tenant"), *_STAGE_COLUMNS[1:7])
+        found.append(Table("By tenant", names, tuple(_group(row) for row in data["tenants"])))
+    return (*found, *queueing_tables(data), *(trace_tables(data["trace"]) if "trace" in data else ()))
 
 
 def run_table(rows: Sequence[Row], varied: Sequence[Row]) -> Table:
@@ -127,6 +129,7 @@ def stage_row(row: Row) -> dict[str, Any]:
     use = row["utilization"]
     return found | {
         "rate": row.get("rate", row["throughput"]["requests_per_s"]),
+        "start": row.get("start_s"),
         "tokens": row["throughput"]["output_tokens_per_s"],
         "batch": use["batch_mean"],
         "cost": row["cost"]["usd_per_mtok"],
@@ -169,6 +172,8 @@ def summary(data: Row) -> str:
         _pool_words(data),
         _scaling_words(data["pools"]),
         f"{data['retries']:,} requests were lost with a replica and sent again." if data["retries"] else "",
+        session_words(data),
+        queueing_words(data["queueing"]),
         _knee_words(knee),
         _cost_words(data["cost"]),
     ]

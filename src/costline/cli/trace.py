@@ -1,0 +1,24 @@
+"""`costline trace`: parse, call the answer, show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+def register(group: click.Group, shared: Callable[..., Any], show: Callable[..., Any]) -> None:
+    """Adds the command to `group`, with the options that all answers share."""
+
+    @group.command()
+    @click.argument("file")
+    @shared
+    def trace(file: str, as_json: bool, folder: str | None, sources: bool) -> None:
+        """Say what FILE, a trace of requests, holds: rate, bursts, lengths, what repeats, and whether it adds up.
+
+        FILE is any that `simulate --trace` replays: CSV, JSON lines, a benchmark's result, conversations; .gz or not.
+        """
+        from costline.answers.trace import trace as answer
+
+        show(answer(file), as_json=as_json, folder=folder, sources=sources)
