@@ -61,9 +61,8 @@ class DiurnalBlock(ScenarioBlock):
         default=None, description="busiest rate over the mean; up to 2 a sine, beyond it a narrower peak"
     )
     load_by_hour: list[Annotated[Number, Field(ge=0, le=MAX_TOKENS)]] | None = Field(
-        default=None, description="instead: relative load of the 24 hours of a day or the 168 of a week",
-        min_length=HOURS[0], max_length=HOURS[1],
-    )  # fmt: skip
+        default=None, description="instead: relative load of the 24 hours of a day or the 168 of a week"
+    )
     period_s: Annotated[Number, Field(ge=MINUTE_S, le=MAX_TOKENS)] | None = Field(
         default=None, description="seconds from peak to peak; default = a day"
     )

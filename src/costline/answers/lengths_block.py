@@ -6,33 +6,42 @@ Knows means and spreads. Draws nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from costline.answers.scenario_values import Number, ScenarioBlock, SomeTokens, Tokens
+from costline.answers.scenario_values import MAX_TOKENS, Number, ScenarioBlock, SomeTokens, Tokens
 
 if TYPE_CHECKING:
     from costline.serving.lengths import LengthDistribution
 
 Z95 = 1.6448536269514722
-"""95th percentile of the standard normal."""
+Z999 = 3.090232306167813
+"""95th percentile and 99.9th of the standard normal."""
 MOST_CV = 100
 MOST_NORMAL_CV = 0.5
 """Widest normal lengths: of wider ones too many would be cut at one token, which would lift the mean."""
 MOST_MEASURED = 100_000
+SLIGHTLY = 1e-9
 Measured = Annotated[list[Tokens], Field(min_length=1, max_length=MOST_MEASURED)]
+
+
+def _no_mean_needed(schema: dict[str, Any]) -> None:
+    """Measured lengths need no mean."""
+    schema.pop("required", None)
 
 
 class Lengths(ScenarioBlock):
     """Lengths in tokens by their mean and spread, or as they were measured."""
 
+    model_config = ConfigDict(json_schema_extra=_no_mean_needed)
     also_written: ClassVar = {
         "stdev": "sd", "std": "sd", "stddev": "sd", "standard_deviation": "sd", "coefficient_of_variation": "cv",
         "samples": "empirical", "measured": "empirical", "values": "empirical",
     }  # fmt: skip
-    mean: Tokens | None = Field(default=None, description="mean in tokens")
+    mean: Tokens = Field(description="mean in tokens; follows from lengths that were measured")
     p95: Tokens | None = Field(default=None, description="95th percentile in tokens")
     cv: Annotated[Number, Field(ge=0, le=MOST_CV)] | None = Field(
         default=None, description="standard deviation over mean, instead of p95"
@@ -45,15 +54,23 @@ class Lengths(ScenarioBlock):
         default=None, description="measured lengths, drawn with replacement; a plain list says the same"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _mean_of_measured(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        block = cast(Mapping[str, Any], given)
+        measured = [key for key in block if cls.also_written.get(key, key) == "empirical" and block[key] is not None]
+        return {"mean": _mean(block[measured[0]]), **block} if measured else block
+
     @model_validator(mode="after")
     def _one_spread(self) -> Lengths:
         spreads = [name for name in ("p95", "cv", "sd") if getattr(self, name) is not None]
         if self.empirical is not None:
-            if spreads or self.mean is not None or self.distribution is not None:
+            alike = math.isclose(self.mean, _mean(self.empirical), rel_tol=SLIGHTLY)
+            if spreads or not alike or self.distribution is not None:
                 raise ValueError("measured lengths have their own mean and spread; give empirical alone")
             return self
-        if self.mean is None:
-            raise ValueError("has no mean; give mean with p95, cv or sd, or a list of measured lengths")
         if len(spreads) > 1:
             raise ValueError(f"{' and '.join(spreads)} each give the spread; keep one")
         if self.distribution is not None and not spreads:
@@ -85,39 +102,40 @@ class Lengths(ScenarioBlock):
         return self.distribution or ("normal" if self.sd is not None else "lognormal")
 
     @cached_property
-    def mean_tokens(self) -> float:
-        """The mean, given or of what was measured."""
-        if self.empirical is not None:
-            return math.fsum(self.empirical) / len(self.empirical)
-        return self.mean or 0.0
-
-    @cached_property
     def cv2(self) -> float:
         """Squared coefficient of variation."""
         if self.empirical is not None:
-            mean = self.mean_tokens
-            return math.fsum((tokens - mean) ** 2 for tokens in self.empirical) / len(self.empirical) / mean**2
+            return math.fsum((tokens / self.mean - 1) ** 2 for tokens in self.empirical) / len(self.empirical)
         if self.p95 is not None and self.shape == "lognormal":
-            return self._lognormal_cv2
+            return self.lognormal_cv2
         return self._cv**2
 
     @property
     def _cv(self) -> float:
-        mean = self.mean_tokens
         if self.p95 is not None:
-            return (self.p95 - mean) / Z95 / mean if self.shape == "normal" else math.sqrt(self._lognormal_cv2)
-        return self.sd / mean if self.sd is not None else self.cv or 0.0
+            over = self.p95 / self.mean - 1
+            return over / Z95 if self.shape == "normal" else math.sqrt(self.lognormal_cv2)
+        return self.sd / self.mean if self.sd is not None else self.cv or 0.0
 
     @property
-    def _lognormal_cv2(self) -> float:
+    def lognormal_cv2(self) -> float:
         """Squared coefficient of variation of the log-normal with this mean and 95th percentile.
 
         ln(p95 / mean) = 1.645 s - s² / 2, solved for the smaller s; exp(s²) - 1. Beyond s = 1.645 the ratio p95 / mean
         falls again, so that is the widest a log-normal can be.
         """
-        ratio = math.log((self.p95 or self.mean_tokens) / self.mean_tokens)
+        ratio = math.log((self.p95 or self.mean) / self.mean)
         spread = Z95 - math.sqrt(max(Z95**2 - 2 * ratio, 0.0))
         return math.exp(spread**2) - 1.0
+
+
+def _mean(measured: Any) -> Any:
+    """The mean of a list of numbers; of anything else 1, for the list's own check to tell what is wrong."""
+    numbers = cast(list[Any], measured) if isinstance(measured, list | tuple) else []
+    if not numbers or not all(isinstance(one, int | float) for one in numbers):
+        return 1.0
+    mean = math.fsum(numbers) / len(numbers)
+    return mean if 1 <= mean <= MAX_TOKENS else 1.0
 
 
 def _in_a_block(given: Any) -> Any:
@@ -132,12 +150,24 @@ TokenLengths = Annotated[
 
 def mean_of(lengths: float | Lengths) -> float:
     """Mean in tokens."""
-    return lengths.mean_tokens if isinstance(lengths, Lengths) else lengths
+    return lengths.mean if isinstance(lengths, Lengths) else lengths
 
 
 def cv2_of(lengths: float | Lengths) -> float:
     """Squared coefficient of variation."""
     return lengths.cv2 if isinstance(lengths, Lengths) else 0.0
+
+
+def longest_of(lengths: float | Lengths) -> float:
+    """A length that one in a thousand exceeds; of those that were measured the longest."""
+    if not isinstance(lengths, Lengths):
+        return lengths
+    if lengths.empirical is not None:
+        return max(lengths.empirical)
+    if lengths.shape == "normal":
+        return lengths.mean * (1 + Z999 * math.sqrt(lengths.cv2))
+    spread = math.sqrt(math.log1p(lengths.cv2))
+    return lengths.mean * math.exp(Z999 * spread - spread**2 / 2)
 
 
 def distribution_of(lengths: float | Lengths) -> LengthDistribution:
@@ -146,7 +176,7 @@ def distribution_of(lengths: float | Lengths) -> LengthDistribution:
 
     if not isinstance(lengths, Lengths):
         return drawn.fixed(lengths)
-    shape, mean = lengths.shape, lengths.mean_tokens
+    shape, mean = lengths.shape, lengths.mean
     if lengths.empirical is not None:
         return drawn.empirical(drawn.as_array(lengths.empirical))
     if shape == "normal":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from costline.answers.lengths_block import Lengths, TokenLengths, distribution_of, mean_of
+from costline.answers.lengths_block import Lengths, TokenLengths, distribution_of, longest_of, mean_of
 from costline.answers.scenario_values import MAX_TOKENS, Number, ScenarioBlock, SomeTokens, Tokens
 from costline.errors import DomainError
 
@@ -63,6 +63,14 @@ def shape_of(block: SessionsBlock, output_tokens: float | Lengths, shared_tokens
         system_tokens=float(int(shared_tokens)),
         most_context_tokens=float("inf") if most is None else most,
     )
+
+
+def longest_tokens(block: SessionsBlock, output_tokens: float | Lengths, shared_tokens: float) -> float:
+    """Prompt and answer of the last turn of a conversation that one in a thousand outlasts."""
+    each = mean_of(block.new_tokens) + mean_of(output_tokens)
+    last = longest_of(block.new_tokens) + longest_of(output_tokens)
+    whole = shared_tokens + (longest_of(block.turns) - 1) * each + last
+    return min(whole, block.max_context_tokens or whole)
 
 
 def mean_request(block: SessionsBlock, output_tokens: float | Lengths, shared_tokens: float) -> tuple[float, float]:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from costline.answers.arrivals_block import Arrivals, ArrivalsOrWord, DiurnalBlock, StageBlock
-from costline.answers.lengths_block import Lengths, TokenLengths, cv2_of, mean_of
+from costline.answers.lengths_block import Lengths, TokenLengths, cv2_of, longest_of, mean_of
 from costline.answers.scenario_values import MAX_TOKENS, Number, Positive, ScenarioBlock, SomeTokens
-from costline.answers.sessions_block import SessionsBlock, mean_request
+from costline.answers.sessions_block import SessionsBlock, longest_tokens, mean_request
 
 __all__ = [
     "Arrivals", "DiurnalBlock", "Lengths", "PrefixBlock", "SessionsBlock", "StageBlock", "TenantBlock", "WorkloadBlock",
@@ -98,6 +98,8 @@ class WorkloadBlock(ScenarioBlock):
         """Conversations say how long prompts are: a place for it, which `_follow_sessions` fills."""
         if not _has(given, "sessions") or given["sessions"] is None:
             return given
+        if given.get("trace") is not None or given.get("tenants") is not None:
+            raise ValueError("sessions make all requests; leave trace and tenants out")
         named = [key for key in given if cls.also_written.get(key, key) == "input_tokens" and given[key] is not None]
         if not named:
             return {**given, "input_tokens": 1}
@@ -141,8 +143,6 @@ class WorkloadBlock(ScenarioBlock):
             raise ValueError("arrivals=trace needs a trace to replay; name the file in workload.trace")
         if self.diurnal is not None and (self.request_rate is None or self.arrivals in ("at_once", "trace")):
             raise ValueError("diurnal swings about a mean rate; give request_rate, and arrivals that have one")
-        if self.sessions is not None and (self.trace is not None or self.tenants is not None):
-            raise ValueError("sessions make all requests; leave trace and tenants out")
         return self
 
     @model_validator(mode="after")
@@ -190,6 +190,13 @@ class WorkloadBlock(ScenarioBlock):
     def output_mean(self) -> float:
         """Mean answer length in tokens."""
         return mean_of(self.output_tokens)
+
+    @property
+    def longest_tokens(self) -> float:
+        """Prompt and answer of a request that one in a thousand exceeds."""
+        if self.sessions is not None:
+            return longest_tokens(self.sessions, self.output_tokens, self.prefix.shared_tokens)
+        return longest_of(self.input_tokens) + longest_of(self.output_tokens)
 
     @property
     def output_cv2(self) -> float:

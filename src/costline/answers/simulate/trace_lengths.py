@@ -41,7 +41,7 @@ def with_trace_lengths(document: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(inner, Mapping) and set(cast(Mapping[str, Any], inner)) == {"trace"}:
             work.setdefault("trace", cast(Mapping[str, Any], work.pop(name))["trace"])
     path = work.get("trace")
-    if isinstance(path, str) and not all(name in work for name in LENGTHS):
+    if isinstance(path, str) and not work.get("sessions") and not all(name in work for name in LENGTHS):
         trace = trace_of(path)
         means = (trace.input_tokens.mean(), trace.output_tokens.mean())
         for name, mean in zip(LENGTHS, means, strict=True):

@@ -8,6 +8,7 @@ from costline.answers.answer import Answer
 from costline.answers.trace.charts import charts
 from costline.answers.trace.rows import trace_row, workload_of
 from costline.answers.trace.view import summary, tables
+from costline.errors import InputError
 from costline.serving.trace_summary import summary_of
 from costline.serving.traces import read_trace
 
@@ -17,6 +18,8 @@ def trace(path: str | Path) -> Answer:
 
     Raises InputError where the file is none of the formats or a row is no request.
     """
+    if not Path(path).exists():
+        raise InputError(f"trace {path} does not exist; check the path")
     read = read_trace(path)
     found = summary_of(read)
     data = {"question": "trace", **trace_row(found), "workload": workload_of(found)}
