@@ -7,16 +7,10 @@ from typing import Any
 
 import click
 
+from costline.cli.answering import answer_options, patience, show
 from costline.cli.flags import scenario_blocks
+from costline.cli.options import DEGREES, LENGTHS, flag, flags
 
-_DEGREES = {
-    "tp": "Tensor parallel degree.",
-    "pp": "Pipeline stages.",
-    "dp": "Attention data parallel groups inside a replica.",
-    "ep": "Expert parallel degree: 1 or tp·dp.",
-    "replicas": "Copies of the model.",
-    "count": "Accelerators of the deployment, all replicas.",
-}
 _SEEN = {
     "measured_output_tokens_per_s": ("output_tokens_per_s", "TOKENS_PER_S", "Output tokens per second, all replicas."),
     "measured_ttft": ("ttft_ms", "MS", "Mean time to first token, milliseconds."),
@@ -38,41 +32,34 @@ def blocks_of(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {**blocks, "measured": seen} if seen else blocks
 
 
-def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for flag, (_, metavar, what) in reversed(_SEEN.items()):
-        name = f"--{flag.replace('_', '-')}"
+def _measured(function: Callable[..., Any]) -> Callable[..., Any]:
+    for key, (_, metavar, what) in reversed(_SEEN.items()):
+        name = f"--{key.replace('_', '-')}"
         function = click.option(name, type=float, metavar=metavar, help=what)(function)
-    for name, what in reversed(_DEGREES.items()):
-        function = click.option(f"--{name}", type=int, metavar="N", help=what)(function)
     return function
 
 
-def register(group: click.Group, shared: Callable[..., Any], show: Callable[..., Any], patience: Any) -> None:
-    """Adds the command to `group`, with the options that all answers share."""
+@click.command()
+@click.argument("scenario", required=False)
+@flag("model")
+@flag("accelerator", also=(), help="Accelerator id or name.")
+@flags(*DEGREES, "replicas")
+@click.option("--count", type=int, metavar="N", help="Accelerators of the deployment, all replicas.")
+@_measured
+@flag("weights", help="Weight format; default = the checkpoint's.")
+@flag("kv", help="Cache format; default = bf16.")
+@flags(*LENGTHS, "concurrency", "request_rate")
+@flag("engine", help="Engine whose memory rules apply: vllm, sglang.")
+@flag("price", help="USD per accelerator-hour.")
+@flag("calibration")
+@answer_options
+def audit(scenario: str | None, as_json: bool, folder: str | None, sources: bool, **given: Any) -> None:
+    """Judge what was measured of a deployment: limit, expectation, where the rest goes, what would help most.
 
-    @group.command()
-    @click.argument("scenario", required=False)
-    @click.option("--model", help="Model id, alias or Hugging Face id.")
-    @click.option("--accelerator", multiple=True, help="Accelerator id or name.")
-    @_options
-    @click.option("--weights", help="Weight format; default = the checkpoint's.")
-    @click.option("--kv", help="Cache format; default = bf16.")
-    @click.option("--isl", type=float, metavar="TOKENS", help="Input tokens of a request.")
-    @click.option("--osl", type=float, metavar="TOKENS", help="Output tokens of a request.")
-    @click.option("--prefix", type=float, metavar="TOKENS", help="Input tokens that are already cached.")
-    @click.option("--concurrency", type=float, metavar="N", help="Requests in flight.")
-    @click.option("--request-rate", type=float, metavar="PER_S", help="Requests per second.")
-    @click.option("--engine", help="Engine whose memory rules apply: vllm, sglang.")
-    @click.option("--price", type=float, metavar="USD", help="USD per accelerator-hour.")
-    @click.option("--calibration", help="default = sustained rates, none = the datasheet's.")
-    @shared
-    def audit(scenario: str | None, as_json: bool, folder: str | None, sources: bool, **flags: Any) -> None:
-        """Judge what was measured of a deployment: limit, expectation, where the rest goes, what would help most.
+    SCENARIO is a file as for `plan`, with a block `measured`; options win over it, or are the whole question.
+    """
+    from costline.answers.audit import audit as answer
 
-        SCENARIO is a file as for `plan`, with a block `measured`; options win over it, or are the whole question.
-        """
-        from costline.answers.audit import audit as answer
-
-        with patience("Judging"):
-            found = answer(scenario, **blocks_of(flags))
-        show(found, as_json=as_json, folder=folder, sources=sources)
+    with patience("Judging"):
+        found = answer(scenario, **blocks_of(given))
+    show(found, as_json=as_json, folder=folder, sources=sources)

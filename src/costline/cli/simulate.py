@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
 
+from costline.cli.answering import answer_options, patience, show
 from costline.cli.flags import scenario_blocks
+from costline.cli.options import DEGREES, LENGTHS, TARGETS, flag, flags
 
 
 def simulation_blocks(flags: dict[str, Any]) -> dict[str, Any]:
@@ -27,52 +28,32 @@ def simulation_blocks(flags: dict[str, Any]) -> dict[str, Any]:
     return blocks
 
 
-def register(group: click.Group, shared: Callable[..., Any], show: Callable[..., Any], patience: Any) -> None:
-    """Adds the command to `group`, with the options that all answers share."""
+@click.command()
+@click.argument("scenario", required=False)
+@flags("model", "accelerator", *LENGTHS, "request_rate", "concurrency", accelerator="Accelerator; repeat for more.")
+@click.option("--trace", metavar="FILE", help="Requests to replay: .csv or .jsonl.")
+@click.option("--arrivals", help="poisson, constant, at_once or trace.")
+@click.option("--requests", type=int, metavar="N", help="Requests to simulate.")
+@click.option("--duration", "duration_s", type=float, metavar="S", help="Seconds in which requests come.")
+@click.option("--seed", type=int, metavar="N", help="A run with the same seed repeats itself.")
+@flags(*TARGETS, *DEGREES, "batch", "replicas", tp="Tensor parallel degree; without it, the best plan's cut.")
+@click.option("--router", help="round_robin, random, least_loaded, power_of_two, prefix_aware or session.")
+@flags("weights", "kv")
+@flag("price", help="USD per accelerator-hour, not the reference offer's.")
+@flag("engine", help="Engine: vllm, sglang, tensorrt-llm.")
+@click.option("--max-batched-tokens", type=int, metavar="N", help="Tokens of one step at most.")
+@click.option("--max-sequences", type=int, metavar="N", help="Sequences of a replica at most.")
+@flag("memory_utilization", help="Device memory the engine may use.")
+@flag("calibration")
+@click.option("--steps", is_flag=True, help="With --out: also steps.json, a timeline for ui.perfetto.dev.")
+@answer_options
+def simulate(scenario: str | None, steps: bool, as_json: bool, folder: str | None, sources: bool, **given: Any) -> None:
+    """Latency percentiles, throughput and cost of a deployment under arrivals or a trace, and where it tips over.
 
-    @group.command()
-    @click.argument("scenario", required=False)
-    @click.option("--model", help="Model id, alias or Hugging Face id.")
-    @click.option("--accelerator", "--accelerators", "accelerator", multiple=True, help="Accelerator; repeat for more.")
-    @click.option("--isl", type=float, metavar="TOKENS", help="Input tokens of a request.")
-    @click.option("--osl", type=float, metavar="TOKENS", help="Output tokens of a request.")
-    @click.option("--prefix", type=float, metavar="TOKENS", help="Input tokens that are already cached.")
-    @click.option("--request-rate", type=float, metavar="PER_S", help="Requests per second.")
-    @click.option("--concurrency", type=float, metavar="N", help="Requests in flight.")
-    @click.option("--trace", metavar="FILE", help="Requests to replay: .csv or .jsonl.")
-    @click.option("--arrivals", help="poisson, constant, at_once or trace.")
-    @click.option("--requests", type=int, metavar="N", help="Requests to simulate.")
-    @click.option("--duration", "duration_s", type=float, metavar="S", help="Seconds in which requests come.")
-    @click.option("--seed", type=int, metavar="N", help="A run with the same seed repeats itself.")
-    @click.option("--ttft", type=float, metavar="MS", help="Target: time to first token p99, milliseconds.")
-    @click.option("--tpot", type=float, metavar="MS", help="Target: time per output token p99, milliseconds.")
-    @click.option("--e2e", type=float, metavar="MS", help="Target: whole request p99, milliseconds.")
-    @click.option("--tp", type=int, metavar="N", help="Tensor parallel degree; without it, the best plan's cut.")
-    @click.option("--pp", type=int, metavar="N", help="Pipeline stages.")
-    @click.option("--dp", type=int, metavar="N", help="Attention data parallel groups inside a replica.")
-    @click.option("--ep", type=int, metavar="N", help="Expert parallel degree: 1 or tp·dp.")
-    @click.option("--batch", type=int, metavar="N", help="Most sequences of a replica.")
-    @click.option("--replicas", type=int, metavar="N", help="Copies of the model.")
-    @click.option("--router", help="round_robin, random, least_loaded, power_of_two, prefix_aware or session.")
-    @click.option("--weights", help="Weight format: bf16, fp8, int8, int4, nvfp4, mxfp4, checkpoint or auto.")
-    @click.option("--kv", help="Cache format: bf16, fp8, int8 or auto.")
-    @click.option("--price", type=float, metavar="USD", help="USD per accelerator-hour, not the reference offer's.")
-    @click.option("--engine", help="Engine: vllm, sglang, tensorrt-llm.")
-    @click.option("--max-batched-tokens", type=int, metavar="N", help="Tokens of one step at most.")
-    @click.option("--max-sequences", type=int, metavar="N", help="Sequences of a replica at most.")
-    @click.option("--memory-utilization", type=float, metavar="SHARE", help="Device memory the engine may use.")
-    @click.option("--calibration", help="default = sustained rates, none = the datasheet's.")
-    @click.option("--steps", is_flag=True, help="With --out: also steps.json, a timeline for ui.perfetto.dev.")
-    @shared
-    def simulate(
-        scenario: str | None, steps: bool, as_json: bool, folder: str | None, sources: bool, **flags: Any
-    ) -> None:
-        """Latency percentiles, throughput and cost of a deployment under arrivals or a trace, and where it tips over.
+    SCENARIO is a file as for `plan`. A list where one value is meant (replicas: [2, 4, 6]) makes a table of runs.
+    """
+    from costline.answers.simulate import simulate as answer
 
-        SCENARIO is a file as for `plan`. A list where one value is meant (replicas: [2, 4, 6]) makes a table of runs.
-        """
-        from costline.answers.simulate import simulate as answer
-
-        with patience("Simulating"):
-            found = answer(scenario, steps=steps, figures=folder is not None, **simulation_blocks(flags))
-        show(found, as_json=as_json, folder=folder, sources=sources)
+    with patience("Simulating"):
+        found = answer(scenario, steps=steps, figures=folder is not None, **simulation_blocks(given))
+    show(found, as_json=as_json, folder=folder, sources=sources)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
+from costline.cli.answering import answer_options, show
 
-def register(group: click.Group, shared: Callable[..., Any], show: Callable[..., Any]) -> None:
-    """Adds the command to `group`, with the options that all answers share."""
 
-    @group.command()
-    @click.argument("file")
-    @shared
-    def trace(file: str, as_json: bool, folder: str | None, sources: bool) -> None:
-        """Say what FILE, a trace of requests, holds: rate, bursts, lengths, what repeats, and whether it adds up.
+@click.command()
+@click.argument("file")
+@answer_options
+def trace(file: str, as_json: bool, folder: str | None, sources: bool) -> None:
+    """Say what FILE, a trace of requests, holds: rate, bursts, lengths, what repeats, and whether it adds up.
 
-        FILE is any that `simulate --trace` replays: CSV, JSON lines, a benchmark's result, conversations; .gz or not.
-        """
-        from costline.answers.trace import trace as answer
+    FILE is any that `simulate --trace` replays: CSV, JSON lines, a benchmark's result, conversations; .gz or not.
+    """
+    from costline.answers.trace import trace as answer
 
-        show(answer(file), as_json=as_json, folder=folder, sources=sources)
+    show(answer(file), as_json=as_json, folder=folder, sources=sources)
