@@ -34,7 +34,9 @@ ENGINES = ("vllm", "sglang", "trtllm")
 FORMATS = ("bf16", "fp8", "fp8_block", "nvfp4", "mxfp4", "int8", "w4a16", "w8a16")
 EXPERT_CLASSES = ("cutlass", "triton", "marlin", "trtllm_gen")
 OPERATIONS = ("all_reduce", "gather", "dispatch", "combine")
-WORDS = frozenset((ALL, *ENGINES, *FORMATS, *EXPERT_CLASSES, *OPERATIONS))
+LINKS = ("direct",)
+"""Devices linked one to one; without the word a switch joins them."""
+WORDS = frozenset((ALL, *ENGINES, *FORMATS, *EXPERT_CLASSES, *OPERATIONS, *LINKS))
 
 
 @dataclass(frozen=True)

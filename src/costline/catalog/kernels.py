@@ -150,9 +150,9 @@ def library_collective(family: str, operation: str) -> tuple[LibraryCollective, 
     return _choose("library_collective", family, operation)
 
 
-def engine_all_reduce(family: str, engine: str = "") -> tuple[EngineAllReduce, Basis]:
-    """An engine's own all-reduce of small messages."""
-    return _choose("engine_all_reduce", family, engine)
+def engine_all_reduce(family: str, engine: str = "", links: str = "") -> tuple[EngineAllReduce, Basis]:
+    """An engine's own all-reduce of small messages; `links` is `direct` where no switch joins the devices."""
+    return _choose("engine_all_reduce", family, engine, links)
 
 
 def low_latency_exchange(family: str, direction: str) -> tuple[LowLatencyExchange, Basis]:

@@ -18,7 +18,7 @@ from costline.catalog.kernels import (
 )
 from costline.catalog.records import System
 from costline.forward.collectives import collective_time_s
-from costline.forward.kernels.all_reduce import engine_all_reduce_time_s, runs_own_kernel
+from costline.forward.kernels.all_reduce import engine_all_reduce_time_s, own_forms
 from costline.forward.kernels.collectives import library_all_reduce_time_s, library_gather_time_s
 from costline.forward.kernels.expert_exchange import (
     low_latency_exchange_time_s,
@@ -60,11 +60,13 @@ def _all_reduce_s(machine: Machine, size: Array, devices: Array) -> Array:
     )
     if machine.system.fabric.topology == "pcie" or not engine:
         return library
-    own = engine_all_reduce_time_s(size, devices, device=device, kernel=engine_all_reduce(family, engine)[0])
-    if machine.overheads.fuses_all_reduce:
-        return np.minimum(own, library)
-    takes_own = runs_own_kernel(size, devices, engine=engine, family=family)
-    return np.where(takes_own, np.minimum(own, library), library)
+    switched = machine.system.fabric.topology == "switch"
+    forms = own_forms(size, devices, engine=engine, family=family, switched=switched)
+    fused = machine.overheads.fuses_all_reduce
+    kernel = engine_all_reduce(family, engine, "" if switched else "direct")[0]
+    own = engine_all_reduce_time_s(size, devices, device=device, kernel=kernel, forms=None if fused else forms)
+    faster = np.minimum(own, library)
+    return faster if fused else np.where(forms.own, faster, library)
 
 
 def message_time_s(message: Message, devices: Array, machine: Machine, derated: System) -> Array:

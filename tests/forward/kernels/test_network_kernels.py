@@ -19,7 +19,7 @@ from costline.catalog.kernel_records import (
     ThroughputExchange,
 )
 from costline.catalog.kernels import library_collective
-from costline.forward.kernels.all_reduce import engine_all_reduce_time_s, runs_own_kernel
+from costline.forward.kernels.all_reduce import LIMITS, Forms, engine_all_reduce_time_s, own_forms
 from costline.forward.kernels.collectives import (
     library_all_reduce_time_s,
     library_gather_time_s,
@@ -32,7 +32,7 @@ from costline.forward.kernels.expert_exchange import (
     throughput_exchange_time_s,
 )
 from costline.forward.kernels.records import Device, device_of
-from costline.quantities import MIB
+from costline.quantities import KIB, MIB
 
 LINKED = Device(1e15, 4e12, 100, link_bytes_per_s=400e9, network_bytes_per_s=50e9)
 LIBRARY = LibraryCollective(5e-6, 0.8e-6, 0.4, 20e-6, 0.9, 0.95)
@@ -80,18 +80,71 @@ def test_engine_all_reduce_by_hand():
     size, n = np.array([16384.0, 4.0 * MIB]), 8
     one_shot = 7 * size / (0.6 * 400e9)
     two_shot = 4e-6 + 2 * 7 / 8 * size / (0.7 * 400e9)
-    due = 4e-6 + 7 * 0.1e-6 + np.minimum(one_shot, two_shot)
-    np.testing.assert_allclose(engine_all_reduce_time_s(size, n, device=LINKED, kernel=ENGINE), due, rtol=1e-12)
+    floor = 4e-6 + 7 * 0.1e-6
+    found = engine_all_reduce_time_s(size, n, device=LINKED, kernel=ENGINE)
+    np.testing.assert_allclose(found, floor + np.minimum(one_shot, two_shot), rtol=1e-12)
     assert one_shot[0] < two_shot[0]
     assert one_shot[1] > two_shot[1]
 
 
-def test_engines_hand_large_messages_to_the_library():
-    sizes = np.array([1.0, 8.0, 32.0, 128.0]) * MIB
-    assert runs_own_kernel(sizes, 8, engine="vllm", family="hopper").tolist() == [True, True, True, False]
-    assert runs_own_kernel(sizes, 8, engine="vllm", family="ampere").tolist() == [True, False, False, False]
-    assert runs_own_kernel(sizes, 2, engine="trtllm", family="hopper").tolist() == [True, False, False, False]
-    assert runs_own_kernel(sizes, 2, engine="none", family="hopper").tolist() == [False] * 4
+def test_each_form_of_an_engines_all_reduce_by_hand():
+    size, n, no = np.full(3, 1.0 * MIB), 4, np.zeros(3, dtype=bool)
+    one, two, three = np.eye(3, dtype=bool)
+    found = engine_all_reduce_time_s(size, n, device=LINKED, kernel=ENGINE, forms=Forms(one, two, three))
+    part = MIB / 400e9
+    due = np.array([3 * part / 0.6, 4e-6 + 1.5 * part / 0.7, 4e-6 + 2 * part / 0.7])
+    np.testing.assert_allclose(found, 4e-6 + 3 * 0.1e-6 + due, rtol=1e-12)
+    assert not Forms(no, no, no).own.any()
+
+
+def form_names(sizes: list[float], devices: int, **words: object) -> list[str]:
+    """Form of each message in a word."""
+    forms = own_forms(sizes, devices, **words)  # type: ignore[arg-type]
+    names = np.select([forms.one_shot, forms.two_shot, forms.symmetric], ["one", "two", "symmetric"], "library")
+    return names.tolist()
+
+
+def test_engines_change_form_where_their_code_says():
+    sizes = [1.0 * KIB, 300.0 * KIB, 600.0 * KIB, 3.0 * MIB, 12.0 * MIB, 48.0 * MIB, 512.0 * MIB]
+    assert form_names(sizes, 8, engine="vllm", family="hopper") == ["one", *["symmetric"] * 5, "library"]
+    forms = ["one", "two", "two", *["symmetric"] * 3, "library"]
+    assert form_names(sizes, 8, engine="vllm", family="blackwell") == forms
+    assert form_names(sizes, 2, engine="vllm", family="blackwell-ultra") == ["one"] * 4 + ["library"] * 3
+    assert form_names(sizes, 4, engine="vllm", family="ampere") == ["one", "one", "two", "two", *["library"] * 3]
+    assert form_names(sizes, 4, engine="sglang", family="blackwell") == ["one"] * 3 + ["two"] * 2 + ["library"] * 2
+    assert form_names(sizes, 8, engine="trtllm", family="hopper") == ["one"] * 4 + ["library"] * 3
+    assert form_names(sizes, 8, engine="none", family="hopper") == ["library"] * 7
+
+
+def test_limits_are_strict_where_the_code_is():
+    sizes = [2.0 * MIB - 1, 2.0 * MIB, 8.0 * MIB, 8.0 * MIB + 1]
+    assert form_names(sizes, 2, engine="vllm", family="blackwell") == ["one", "symmetric", "symmetric", "library"]
+
+
+@pytest.mark.parametrize("engine", LIMITS)
+@pytest.mark.parametrize("family", ["ampere", "hopper", "blackwell", "blackwell-ultra", "rubin", "cdna3"])
+def test_no_engine_takes_symmetric_memory_without_a_switch(engine: str, family: str):
+    sizes = np.logspace(3, 9, 50)
+    for devices in (2, 4, 8):
+        behind, without = (
+            own_forms(sizes, devices, engine=engine, family=family, switched=switched) for switched in (True, False)
+        )
+        assert not without.symmetric.any()
+        assert np.all(np.diff(without.own.astype(int)) <= 0)
+        assert np.array_equal(behind.one_shot & without.own, without.one_shot & behind.one_shot)
+
+
+def test_forms_broadcast_as_times_do():
+    sizes, devices = np.logspace(3, 9, 20)[:, None], np.array([1, 2, 3, 4, 8])
+    forms = own_forms(sizes, devices, engine="vllm", family="blackwell")
+    found = engine_all_reduce_time_s(sizes, devices, device=LINKED, kernel=ENGINE, forms=forms)
+    assert forms.own.shape == found.shape == (20, 5)
+    assert np.all(found[:, 0] == 0)
+    for row, size in enumerate(sizes[:, 0]):
+        for column, count in enumerate(devices):
+            one = own_forms(size, count, engine="vllm", family="blackwell")
+            alone = engine_all_reduce_time_s(size, count, device=LINKED, kernel=ENGINE, forms=one)
+            assert float(alone) == pytest.approx(found[row, column], rel=1e-15)
 
 
 def test_low_latency_exchange_by_hand():
