@@ -275,7 +275,7 @@ def test_files_of_an_answer(tmp_path: Path):
     assert [one["ts"] for one in steps] == sorted(one["ts"] for one in steps)
 
 
-@pytest.mark.parametrize("name", ["simulate-70b", "simulate-fleet", "simulate-pools"])
+@pytest.mark.parametrize("name", ["simulate-70b", "simulate-fleet", "simulate-pools", "simulate-sessions"])
 def test_examples_are_answered(name: str):
     path = EXAMPLES / f"{name}.yml"
     assert path.read_text(encoding="utf-8").startswith("# ")

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from costline.errors import DomainError, InputError
+from costline.serving.arrivals import staged_load
 from costline.serving.fleet import Engine, replicas
-from costline.serving.lengths import fixed, lognormal, normal
+from costline.serving.lengths import Pairing, fixed, lognormal, normal
 from costline.serving.prefixes import block_prefixes, chosen_prefixes, prefix_reuse, repeated_prompts
 from costline.serving.requests import Requests
-from costline.serving.sessions import SessionShape, said_before, session_requests
+from costline.serving.sessions import SessionShape, mean_turn, said_before, said_before_tokens, session_requests
 from costline.serving.simulate import simulate
 from costline.serving.step_table import affine_table
 from costline.serving.traces import read_trace
@@ -73,6 +74,25 @@ def test_the_same_seed_draws_the_same():
     )
     assert one.arrival_s.tolist() == other.arrival_s.tolist()
     assert np.asarray(one.input_tokens).tolist() == np.asarray(other.input_tokens).tolist()
+
+
+def test_a_load_is_followed():
+    load = staged_load([(2.0, 50.0), (10.0, 50.0)])
+    found = requests_of(10, 10, Arriving("constant", load=load), rng())
+    assert (len(found), found.stage) == (600, None)
+    assert int(np.sum(found.arrival_s <= 50)) == 100
+    assert len(requests_of(10, 10, Arriving(load=load, count=30), rng())) == 30
+
+
+def test_lengths_in_pairs():
+    inputs, outputs = np.array([10.0, 20, 30]), np.array([3.0, 2, 1])
+    arriving, joint = Arriving(request_rate=1, count=500), Pairing(joint=True)
+    found = requests_of(inputs, outputs, arriving, rng(), pairing=joint)
+    assert np.all(np.asarray(found.input_tokens) == 40 - 10 * np.asarray(found.output_tokens))
+    falling = requests_of(inputs, outputs, arriving, rng(), pairing=Pairing(correlation=-1.0))
+    assert np.all(np.asarray(falling.input_tokens) == 40 - 10 * np.asarray(falling.output_tokens))
+    with pytest.raises(DomainError, match="need as many measured prompts as answers"):
+        requests_of(inputs, 5, arriving, rng(), pairing=joint)
 
 
 def test_tenants_have_their_share_and_lengths():
@@ -167,6 +187,46 @@ def test_a_turn_sends_what_was_said():
     assert found.think_s is not None
     assert found.think_s[0] == 0
     assert np.all(found.think_s[[1, 2, 4, 5]] > 0)
+
+
+def test_the_start_of_all_sessions_is_one_item():
+    found = session_requests(np.array([0.0, 7.0]), SHAPE, rng())
+    start = (0, 100)
+    assert [items(found, place) for place in (0, 2, 3)] == [[start, (1, 50)], [start, (1, 190)], [start, (2, 50)]]
+    alone = session_requests(np.array([0.0, 7.0]), replace(SHAPE, system_tokens=0.0), rng())
+    assert [items(alone, place) for place in (0, 2, 3)] == [[(0, 50)], [(0, 190)], [(1, 50)]]
+
+
+def test_a_simulated_cache_finds_what_was_said_and_the_common_start():
+    table = affine_table(step_s=0.005, token_s=1e-5, sequence_s=1e-5)
+    found = session_requests(np.arange(20.0) * 10, replace(SHAPE, system_tokens=160.0), rng())
+    served = simulate(found, replicas(table, Engine(block_tokens=16)))
+    first = np.asarray(found.after) < 0
+    assert served.cached_tokens[first].tolist() == [0] + [160] * 19
+    before = np.roll(np.asarray(found.input_tokens) + np.asarray(found.output_tokens), 1)
+    assert served.cached_tokens[~first].tolist() == (before[~first] // 16 * 16).tolist()
+
+
+def test_what_a_prompt_repeats_on_average():
+    grid = said_before_tokens(np.array([1.0, 4.0])[:, None], np.array([0.0, 0.5]), 70.0)
+    assert grid.shape == (2, 2)
+    assert grid[0, 0] == 0
+    for row, turns in enumerate((1.0, 4.0)):
+        for column, cv2 in enumerate((0.0, 0.5)):
+            assert grid[row, column] == float(said_before_tokens(turns, cv2, 70.0))
+    # three turns: none, one and two before
+    assert float(said_before_tokens(3.0, 0.0, 70.0)) == pytest.approx((0 + 70 + 140) / 3)
+
+
+@pytest.mark.parametrize("most_tokens", [np.inf, 300.0])
+def test_the_mean_turn_is_that_of_drawn_sessions(most_tokens: float):
+    shape = replace(SHAPE, turns=lognormal(4, cv=1.0), new_tokens=lognormal(50, cv=0.5))
+    shape = replace(shape, most_context_tokens=most_tokens)
+    found, drawn = mean_turn(shape), session_requests(np.zeros(50_000), shape, rng())
+    assert found.turns == pytest.approx(len(drawn) / 50_000, rel=0.02)
+    assert found.prompt_tokens == pytest.approx(float(np.mean(drawn.input_tokens)), rel=0.02)
+    with pytest.raises(DomainError, match="most_context_tokens=9 leaves no room for one turn of 50 new tokens"):
+        mean_turn(replace(SHAPE, most_context_tokens=9.0))
 
 
 def test_sessions_end_at_the_context():

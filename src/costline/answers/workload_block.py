@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from costline.answers.arrivals_block import Arrivals, ArrivalsOrWord, DiurnalBlock, StageBlock
 from costline.answers.lengths_block import Lengths, TokenLengths, cv2_of, longest_of, mean_of
@@ -46,9 +46,15 @@ class TenantBlock(ScenarioBlock):
     output_tokens: TokenLengths | None = Field(default=None, description="its answer length; default = all users'")
 
 
+def _prompts_may_follow(schema: dict[str, Any]) -> None:
+    """Sessions and traces say how long prompts are."""
+    schema["required"] = [name for name in schema["required"] if name != "input_tokens"]
+
+
 class WorkloadBlock(ScenarioBlock):
     """What users ask for."""
 
+    model_config = ConfigDict(json_schema_extra=_prompts_may_follow)
     also_written: ClassVar = {
         "isl": "input_tokens", "osl": "output_tokens", "prompt_tokens": "input_tokens", "rate": "request_rate",
         "completion_tokens": "output_tokens", "input_length": "input_tokens", "output_length": "output_tokens",

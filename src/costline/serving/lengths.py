@@ -90,7 +90,7 @@ class LengthDistribution:
     def at(self, shares: Array) -> Array:
         """The quantiles at `shares` in (0, 1)."""
         if self.kind == "empirical" and self.samples is not None:
-            tokens = np.quantile(self.samples, shares)
+            tokens = np.quantile(self.samples, shares, method="inverted_cdf")  # only lengths that were measured
         elif self.kind == "normal":
             tokens = self.mean + self.spread * _normal_quantile(shares)
         elif self.kind == "lognormal":
