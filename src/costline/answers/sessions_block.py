@@ -12,11 +12,12 @@ from pydantic import Field, model_validator
 from costline.answers.lengths_block import Lengths, TokenLengths, distribution_of, longest_of, mean_of
 from costline.answers.scenario_values import MAX_TOKENS, Number, ScenarioBlock, SomeTokens, Tokens
 from costline.errors import DomainError
+from costline.quantities import KILO
 
 if TYPE_CHECKING:
     from costline.serving.sessions import SessionShape
 
-MOST_TURNS = 1000
+MOST_TURNS = int(KILO)
 
 
 class SessionsBlock(ScenarioBlock):

@@ -53,7 +53,7 @@ def said_before_tokens(turns: Numeric, turns_cv2: Numeric, turn_tokens: Numeric)
         H  [token]  array
 
     Holds when  what turns add does not depend on how many there are, and no conversation is cut.
-    Source      [derived] E[T (T - 1) / 2] / E[T] turns are behind a turn
+    Source      [derived] a conversation of T turns has T (T - 1) / 2 pairs of a turn and one before it
     Raises      nothing
 
     >>> float(said_before_tokens(3, 0.0, 70.0)), float(said_before_tokens(1, 0.0, 70.0))

@@ -13,7 +13,7 @@ from costline.answers.sessions_block import SessionsBlock, shape_of
 from costline.answers.simulate.arriving import USUAL_REQUESTS, Coming
 from costline.answers.workload_block import WorkloadBlock
 from costline.errors import InputError
-from costline.quantities import Array, as_array, format_seconds
+from costline.quantities import MEGA, Array, as_array, format_seconds
 from costline.serving.arrivals import Load
 from costline.serving.requests import Requests
 from costline.serving.sessions import mean_turn, session_requests
@@ -23,7 +23,7 @@ TURN_S = 10.0
 """What an answer is taken to last where it is asked how long a conversation does."""
 LIVES = 2.0
 """Mean lives of a conversation after which as many are under way as ever will be."""
-MOST_USUAL = 1_000_000
+MOST_USUAL = int(MEGA)
 WARM_SHARE = 0.1
 SHORT_SHARE = 0.2
 """Of a stated run: a conversation that lasts longer keeps the rate from what is asked for."""
