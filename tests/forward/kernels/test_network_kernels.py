@@ -79,7 +79,7 @@ def test_no_ring_beats_its_links(size: float, devices: int):
 def test_engine_all_reduce_by_hand():
     size, n = np.array([16384.0, 4.0 * MIB]), 8
     one_shot = 7 * size / (0.6 * 400e9)
-    two_shot = 4e-6 + 2 * 7 / 8 * size / (0.7 * 400e9)
+    two_shot = 4e-6 + 2 * size / (0.7 * 400e9)
     floor = 4e-6 + 7 * 0.1e-6
     found = engine_all_reduce_time_s(size, n, device=LINKED, kernel=ENGINE)
     np.testing.assert_allclose(found, floor + np.minimum(one_shot, two_shot), rtol=1e-12)
@@ -88,26 +88,24 @@ def test_engine_all_reduce_by_hand():
 
 
 def test_each_form_of_an_engines_all_reduce_by_hand():
-    size, n, no = np.full(3, 1.0 * MIB), 4, np.zeros(3, dtype=bool)
-    one, two, three = np.eye(3, dtype=bool)
-    found = engine_all_reduce_time_s(size, n, device=LINKED, kernel=ENGINE, forms=Forms(one, two, three))
-    part = MIB / 400e9
-    due = np.array([3 * part / 0.6, 4e-6 + 1.5 * part / 0.7, 4e-6 + 2 * part / 0.7])
+    forms = Forms(own=np.array([True, True]), one_shot=np.array([True, False]))
+    found = engine_all_reduce_time_s(1.0 * MIB, 4, device=LINKED, kernel=ENGINE, forms=forms)
+    whole_s = MIB / 400e9
+    due = np.array([3 * whole_s / 0.6, 4e-6 + 2 * whole_s / 0.7])
     np.testing.assert_allclose(found, 4e-6 + 3 * 0.1e-6 + due, rtol=1e-12)
-    assert not Forms(no, no, no).own.any()
 
 
 def form_names(sizes: list[float], devices: int, **words: object) -> list[str]:
     """Form of each message in a word."""
     forms = own_forms(sizes, devices, **words)  # type: ignore[arg-type]
-    names = np.select([forms.one_shot, forms.two_shot, forms.symmetric], ["one", "two", "symmetric"], "library")
+    names = np.select([forms.one_shot, forms.own], ["one", "two"], "library")
     return names.tolist()
 
 
 def test_engines_change_form_where_their_code_says():
     sizes = [1.0 * KIB, 300.0 * KIB, 600.0 * KIB, 3.0 * MIB, 12.0 * MIB, 48.0 * MIB, 512.0 * MIB]
-    assert form_names(sizes, 8, engine="vllm", family="hopper") == ["one", *["symmetric"] * 5, "library"]
-    forms = ["one", "two", "two", *["symmetric"] * 3, "library"]
+    assert form_names(sizes, 8, engine="vllm", family="hopper") == ["one", *["two"] * 5, "library"]
+    forms = ["one", *["two"] * 5, "library"]
     assert form_names(sizes, 8, engine="vllm", family="blackwell") == forms
     assert form_names(sizes, 2, engine="vllm", family="blackwell-ultra") == ["one"] * 4 + ["library"] * 3
     assert form_names(sizes, 4, engine="vllm", family="ampere") == ["one", "one", "two", "two", *["library"] * 3]
@@ -118,7 +116,7 @@ def test_engines_change_form_where_their_code_says():
 
 def test_limits_are_strict_where_the_code_is():
     sizes = [2.0 * MIB - 1, 2.0 * MIB, 8.0 * MIB, 8.0 * MIB + 1]
-    assert form_names(sizes, 2, engine="vllm", family="blackwell") == ["one", "symmetric", "symmetric", "library"]
+    assert form_names(sizes, 2, engine="vllm", family="blackwell") == ["one", "two", "two", "library"]
 
 
 @pytest.mark.parametrize("engine", LIMITS)
@@ -129,9 +127,11 @@ def test_no_engine_takes_symmetric_memory_without_a_switch(engine: str, family: 
         behind, without = (
             own_forms(sizes, devices, engine=engine, family=family, switched=switched) for switched in (True, False)
         )
-        assert not without.symmetric.any()
-        assert np.all(np.diff(without.own.astype(int)) <= 0)
-        assert np.array_equal(behind.one_shot & without.own, without.one_shot & behind.one_shot)
+        for forms in (behind, without):
+            assert np.all(np.diff(forms.own.astype(int)) <= 0)
+            assert not np.any(forms.one_shot & ~forms.own)
+        assert not np.any(without.own[sizes > 16 * MIB])
+        assert np.array_equal(behind.one_shot, without.one_shot & behind.one_shot)
 
 
 def test_forms_broadcast_as_times_do():

@@ -1,4 +1,4 @@
-"""All-reduce as engines run it: their own kernel, in one of three forms, up to some size, the library's above.
+"""All-reduce as engines run it: their own kernel, in one shot or in two, up to some size, the library's above.
 
 Which form runs is a rule of an engine's code, by size, number of devices and architecture; what each takes is fitted.
 """
@@ -30,21 +30,17 @@ class Limits:
     plain: Sizes
     """One-shot or two-shot."""
     symmetric: Sizes = NEVER
-    """Two-shot on symmetric memory, for messages too large for the plain forms."""
+    """Two-shot on symmetric memory, which needs multicast; for messages too large for the plain forms."""
 
 
 @dataclass(frozen=True)
 class Forms:
-    """Which form of its own kernel an engine takes for each message; none of them where it calls the library."""
+    """Which kernel an engine takes for each message."""
 
+    own: Mask
+    """Its own rather than the library's."""
     one_shot: Mask
-    two_shot: Mask
-    symmetric: Mask
-
-    @property
-    def own(self) -> Mask:
-        """Where the engine takes its own kernel."""
-        return self.one_shot | self.two_shot | self.symmetric
+    """Its own, in one shot rather than two."""
 
 
 _EIGHT: Sizes = (8 * MIB, 8 * MIB, 8 * MIB)
@@ -53,9 +49,7 @@ _VLLM_ONE_SHOT: Sizes = (64 * MIB, 512 * KIB - BELOW, 256 * KIB - BELOW)
 _VLLM_ULTRA = Limits(
     _VLLM_ONE_SHOT, (4 * MIB - BELOW, 4 * MIB - BELOW, 4 * MIB - BELOW), (4 * MIB, 32 * MIB, 64 * MIB)
 )
-_SGLANG_BLACKWELL = Limits(
-    (16 * MIB, 640 * KIB, 256 * KIB), (16 * MIB, 16 * MIB, 8 * MIB - BELOW), (-1, -1, 16 * MIB)
-)
+_SGLANG_BLACKWELL = Limits((16 * MIB, 640 * KIB, 256 * KIB), _SIXTEEN)
 LIMITS: dict[str, dict[str, Limits]] = {
     "vllm": {
         "hopper": Limits(
@@ -74,14 +68,10 @@ LIMITS: dict[str, dict[str, Limits]] = {
     },
     "sglang": {
         "ampere": Limits(_VLLM_ONE_SHOT, _SIXTEEN),
-        "hopper": Limits(
-            (16 * MIB, 384 * KIB, 128 * KIB), (16 * MIB, 16 * MIB, 512 * KIB - BELOW), (-1, -1, 16 * MIB)
-        ),
+        "hopper": Limits((16 * MIB, 384 * KIB, 128 * KIB), _SIXTEEN),
         "blackwell": _SGLANG_BLACKWELL,
         "blackwell-ultra": _SGLANG_BLACKWELL,
-        "rubin": Limits(
-            (16 * MIB, 7104 * KIB, 2496 * KIB), (16 * MIB, 16 * MIB, 2496 * KIB), (-1, -1, 16 * MIB)
-        ),
+        "rubin": Limits((16 * MIB, 7104 * KIB, 2496 * KIB), _SIXTEEN),
         "": Limits((1 * MIB, 1 * MIB, 1 * MIB), _SIXTEEN),
     },
     "trtllm": {
@@ -105,8 +95,8 @@ def own_forms(
     Without a switch there is no multicast, and without multicast engines take no symmetric memory.
 
     >>> forms = own_forms([1e4, 3e5, 1e9], 4, engine="sglang", family="hopper")
-    >>> forms.one_shot.tolist(), forms.two_shot.tolist(), forms.own.tolist()
-    ([True, True, False], [False, False, False], [True, True, False])
+    >>> forms.one_shot.tolist(), forms.own.tolist()
+    ([True, True, False], [True, True, False])
     """
     size = as_array(size_bytes)
     known = LIMITS.get(engine, {})
@@ -119,8 +109,8 @@ def own_forms(
     def within(sizes: Sizes) -> Mask:
         return size <= np.asarray(sizes, dtype=np.float64)[which]
 
-    plain, one_shot = within(limits.plain), within(limits.one_shot)
-    return Forms(plain & one_shot, plain & ~one_shot, ~plain & within(limits.symmetric))
+    plain = within(limits.plain)
+    return Forms(own=plain | within(limits.symmetric), one_shot=plain & within(limits.one_shot))
 
 
 def engine_all_reduce_time_s(
@@ -130,8 +120,7 @@ def engine_all_reduce_time_s(
 
     Equation
         T = a + b (n - 1) + D
-        D_1 = (n - 1) S / (ε_1 L),  D_2 = c + 2 (n - 1) / n S / (ε_2 L),  D_3 = c + 2 S / (ε_2 L)
-        D is D_1 in one shot, D_2 in two, D_3 in two on symmetric memory; without `forms` the lesser of D_1 and D_2
+        D is (n - 1) S / (ε_1 L) in one shot, c + 2 S / (ε_2 L) in two; without `forms` the lesser of both
 
     Parameters
         size_bytes  S  [byte]  array   on each device
@@ -143,8 +132,8 @@ def engine_all_reduce_time_s(
     Returns
         T  [s]  array, the broadcast shape; 0 for one device
 
-    Holds when  the kernel runs inside a captured graph and all devices arrive together; on symmetric memory each
-        device also moves its own part.
+    Holds when  the kernel runs inside a captured graph and all devices arrive together; in two shots each device
+        moves its own part as it does the others'.
     Source      [kernel-study] section 6; [engine-all-reduce] for the forms
     Raises      nothing
 
@@ -152,13 +141,12 @@ def engine_all_reduce_time_s(
     >>> h100 = Device(989e12, 3.35e12, 132, link_bytes_per_s=450e9)
     >>> t = engine_all_reduce_time_s(np.array([16384.0, 4 << 20]), 8, device=h100, kernel=one)
     >>> (1e6 * t).round(1).tolist()
-    [5.2, 36.5]
+    [5.2, 40.4]
     """
     n, size = as_array(devices), as_array(size_bytes)
     links = np.maximum(as_array(device.link_bytes_per_s), 1.0)
     one_shot_s = (n - 1) * size / (kernel.one_shot_fraction * links)
-    sent_share = (n - 1) / n if forms is None else np.where(forms.symmetric, 1.0, (n - 1) / n)
-    two_shot_s = kernel.entry_s + 2 * sent_share * size / (kernel.two_shot_fraction * links)
+    two_shot_s = kernel.entry_s + 2 * size / (kernel.two_shot_fraction * links)
     least_s = np.minimum(one_shot_s, two_shot_s)
     moved_s = least_s if forms is None else np.where(forms.one_shot, one_shot_s, two_shot_s)
     return np.where(n > 1, kernel.floor_s + kernel.peer_s * (n - 1) + moved_s, 0.0)

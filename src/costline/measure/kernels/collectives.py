@@ -32,7 +32,7 @@ OF_ONE_BOX = Trap(
     lambda row: row["system"] == "l40s" and int(row["num_gpus"]) > 2,
 )
 LIBRARY_TRAPS = (OF_ONE_BOX,)
-FORMS = ("one_shot", "two_shot", "symmetric")
+FORMS = ("own", "one_shot")
 DIRECT_PEERS = 3
 """Peers that share a device's links in a box of four without a switch."""
 ENGINE_TRAPS = (
@@ -95,7 +95,7 @@ def read_library_collectives(folder: Path) -> Timings:
 def read_engine_all_reduces(folder: Path) -> Timings:
     """All-reduce as engines run it, at every size: their own kernel in one of its forms, or the library's."""
     rows = _timings(rows_of(folder / "collectives.csv", lambda row: "custom" in row["impl"]), ENGINE_TRAPS)
-    flags = {name: np.zeros(rows.time_s.shape) for name in (*FORMS, "own")}
+    flags = {name: np.zeros(rows.time_s.shape) for name in FORMS}
     engines, direct = rows.labels["engine"], rows.counts["direct"] > 0
     for engine, family, apart in set(zip(engines, rows.family, direct, strict=True)):
         mine = (engines == engine) & (rows.family == family) & (direct == apart)
