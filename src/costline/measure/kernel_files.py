@@ -128,19 +128,16 @@ def read_attentions(path: Path) -> Attentions:
 
 def read_all_reduces(path: Path) -> AllReduces:
     """All-reduces of `collectives.csv` that engines would run: their own kernel or the library's, by size."""
-    rows = [row for row in _rows(path) if row["op"] == "all_reduce" and _runs_in_engines(row)]
-    return AllReduces(
-        chip=_text(rows, lambda row: CHIPS[row["system"]]),
-        implementation=_text(rows, lambda row: row["impl"].split()[0].lower()),
-        devices=_numbers(rows, "num_gpus"),
-        size_bytes=_numbers(rows, "message_bytes"),
-        time_s=_numbers(rows, "latency_us") * MICRO,
-    )
+    return _all_reduces(path, _runs_in_engines)
 
 
 def read_scale_out(path: Path) -> AllReduces:
     """All-reduces forced onto the network between nodes, the same columns."""
-    rows = [row for row in _rows(path) if row["op"] == "all_reduce" and "InfiniBand-forced" in row["impl"]]
+    return _all_reduces(path, lambda row: "InfiniBand-forced" in row["impl"])
+
+
+def _all_reduces(path: Path, wanted: Callable[[Row], bool]) -> AllReduces:
+    rows = [row for row in _rows(path) if row["op"] == "all_reduce" and wanted(row)]
     return AllReduces(
         chip=_text(rows, lambda row: CHIPS[row["system"]]),
         implementation=_text(rows, lambda row: row["impl"].split()[0].lower()),

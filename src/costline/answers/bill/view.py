@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from costline.answers.compare.view import dollars, price_texts, prices_note
+from costline.answers.price_words import dollars, price_table, prices_note
 from costline.figures_chart import Axis, Chart, Series
 from costline.money.price import STALE_DAYS
 from costline.quantities import HOUR_S, KILO, PERCENT, format_count, significant
@@ -41,14 +41,6 @@ _PARTS = (
     Column("usd", "USD", "usd"),
     Column("share", "share", "percent"),
 )
-_PRICES = (
-    Column("label", "price"),
-    Column("value", "taken as"),
-    Column("source", "source"),
-    Column("date", "of"),
-    Column("age_days", "days old", "count"),
-    Column("remark", "note"),
-)
 _PHASES = {"input_usd": "input", "output_usd": "output", "egress_usd": "egress", "redundancy_usd": "redundancy"}
 
 
@@ -72,7 +64,7 @@ def tables(data: Row) -> tuple[Table, ...]:
     found += [Table("", _MACHINES, machines, located)] if machines else []
     found.append(Table("Components", _PARTS, tuple(data["components"])))
     found += [_mix(data)] if data["mix"] else []
-    found.append(Table("Prices", _PRICES, tuple(map(price_texts, data["prices"]))))
+    found.append(price_table(data["prices"]))
     return tuple(found)
 
 

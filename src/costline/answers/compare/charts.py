@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from costline.answers.compare.view import WORDS, dollars, most_used, prices_note, title_of, used_text
+from costline.answers.compare.view import WORDS, most_used, title_of, used_text
+from costline.answers.price_words import dollars, prices_note
 from costline.figures_chart import Axis, Chart, Dash, Series
 from costline.quantities import PERCENT, format_count, significant
 

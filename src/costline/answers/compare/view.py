@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from costline.money.price import STALE_DAYS
+from costline.answers.price_words import dollars, price_table, quantity
 from costline.quantities import PERCENT, format_count, significant
 from costline.render import Column, Table
 
@@ -41,14 +41,6 @@ _HANGS_ON = (
     Column("at_high", "at the last"),
     Column("flips", "the decision turns at"),
 )
-_PRICES = (
-    Column("label", "price"),
-    Column("value", "taken as"),
-    Column("source", "source"),
-    Column("date", "of"),
-    Column("age_days", "days old", "count"),
-    Column("remark", "note"),
-)
 _PARTS = (
     Column("name", "option"),
     Column("part", "part"),
@@ -63,7 +55,7 @@ def tables(data: Row) -> tuple[Table, ...]:
         _options(data),
         Table("Break-even", _BREAK_EVEN, tuple(map(break_even_texts, data["break_even"])), _break_even_note(data)),
         Table("", _HANGS_ON, tuple(map(_hangs_on, data["hangs_on"])), _HANGS_ON_NOTE),
-        Table("Prices", _PRICES, tuple(map(price_texts, data["prices"])), ""),
+        price_table(data["prices"]),
         _cash_flow(data["cash_flow"]),
         Table("What a month is made of", _PARTS, tuple(_parts(data["options"]))),
     )
@@ -91,14 +83,6 @@ def used_text(row: Row) -> str:
     if row["utilization"] is None:
         return "–"
     return f"{row['utilization'] * PERCENT:.0f} %" + (" (assumed)" if row["utilization_source"] == "assumed" else "")
-
-
-def dollars(usd: float) -> str:
-    """Whole dollars, or as many digits as a small sum needs."""
-    if not math.isfinite(usd):
-        return "never"
-    sign = "-" if usd < 0 else ""
-    return f"{sign}${abs(usd):,.0f}" if abs(usd) >= PERCENT or usd == 0 else f"{sign}${significant(abs(usd), 2)}"
 
 
 def _options(data: Row) -> Table:
@@ -170,42 +154,20 @@ _HANGS_ON_NOTE = (
 )
 
 
-def _quantity(value: float, unit: str) -> str:
-    text = f"${significant(value)}" if unit.startswith("USD") else significant(value)
-    return f"{text} {unit.removeprefix('USD').strip()}".strip()
-
-
 def _hangs_on(row: Row) -> dict[str, str]:
     flips = row["flips_at"]
     return {
         "label": row["label"],
-        "value": _quantity(row["likely"], row["unit"]),
+        "value": quantity(row["likely"], row["unit"]),
         "span": f"{significant(row['moved_from'])} … {significant(row['moved_to'])}{_origin(row)}",
         "at_low": dollars(row["saving_at_low_usd_per_month"]),
         "at_high": dollars(row["saving_at_high_usd_per_month"]),
-        "flips": "nowhere within a tenth to ten times" if flips is None else _quantity(flips, ""),
+        "flips": "nowhere within a tenth to ten times" if flips is None else quantity(flips, ""),
     }
 
 
 def _origin(row: Row) -> str:
     return " (moved)" if row["certain"] else f" ({row['kind']})"
-
-
-def price_texts(row: Row) -> dict[str, Any]:
-    """A price with its day and age; one older than 90 days says so."""
-    source = "as given" if row["kind"] == "given" else "assumed" if row["kind"] == "assumed" else row["source"]
-    stale = f"OLDER THAN {STALE_DAYS} DAYS" if row["stale"] else ""
-    stale = "day not known, age unsure" if row["date"] and row["age_days"] is None else stale
-    remark = "; ".join(text for text in (stale, row["note"]) if text)
-    value = _quantity(row["likely"], row["unit"])
-    return {**row, "value": value, "source": source, "date": row["date"] or "–", "remark": remark}
-
-
-def prices_note(rows: Sequence[Row]) -> str:
-    """The day of every price in a line, for a figure; one older than 90 days says so."""
-    old = f" (older than {STALE_DAYS} days)"
-    dates = [f"{row['label']} of {row['date']}{old if row['stale'] else ''}" for row in rows if row["date"]]
-    return f"Prices: {', '.join(dates)}." if dates else "Prices as given or assumed."
 
 
 def _cash_flow(rows: Sequence[Row]) -> Table:

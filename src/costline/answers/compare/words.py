@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from costline.answers.compare.view import WORDS, break_even_texts, dollars, most_used, used_text
+from costline.answers.compare.view import WORDS, break_even_texts, most_used, used_text
+from costline.answers.price_words import dollars
 from costline.money.price import STALE_DAYS
 from costline.quantities import PERCENT, format_count, significant
 
