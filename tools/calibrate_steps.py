@@ -37,6 +37,8 @@ SHARED_BY_ENGINES = {
     "compute_share": (0.95, 0.6, 1.0),
     "pointwise_floor_s": (2.5e-6, 0.5e-6, 8e-6),
     "moe_layer_s": (15e-6, 1e-6, 2e-4),
+    "moe_token_s": (1e-8, 1e-10, 1e-6),
+    "routing_shape": (1.0, 0.05, 50.0),
     "latent_layer_s": (40e-6, 1e-6, 3e-4),
     "collective_floor_s": (1e-6, 1e-7, 2e-5),
     "mixed_moe_layer_s": (1e-4, 1e-6, 5e-3),
@@ -67,6 +69,7 @@ NOISY = ("inferencex sglang b200-sxm DeepSeek-R1",)
 KEYS = {
     "floor_share": ("floor_share", 1.0), "compute_share": ("compute_share", 1.0),
     "pointwise_floor_s": ("pointwise_floor_us", MICRO), "moe_layer_s": ("moe_layer_us", MICRO),
+    "moe_token_s": ("moe_token_ns", NANO), "routing_shape": ("routing_shape", 1.0),
     "latent_layer_s": ("latent_layer_us", MICRO), "collective_floor_s": ("collective_floor_us", MICRO),
     "host_step_s": ("host_step_ms", MILLI), "host_sequence_s": ("host_sequence_us", MICRO),
     "mixed_layer_s": ("mixed_layer_us", MICRO), "mixed_moe_layer_s": ("mixed_moe_layer_us", MICRO),

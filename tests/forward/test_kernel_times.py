@@ -14,6 +14,7 @@ from costline.catalog.efficiency import efficiency
 from costline.catalog.find import chip, system
 from costline.catalog.models import models
 from costline.forward.kernel_times import busiest_pairs
+from costline.forward.kernels.experts import padded_sides
 from costline.forward.rates import expected_rates, ideal_rates
 from costline.forward.steps import step_time
 from costline.quantities import as_array
@@ -31,6 +32,29 @@ def test_busiest_pairs():
     draws = np.random.default_rng(0).multinomial(4096, [1 / 8] * 8, size=2000).max(axis=1)
     assert grid[1, 1] == pytest.approx(draws.mean(), rel=0.03)
     assert float(busiest_pairs(as_array(1e9), as_array(8.0))) == pytest.approx(1e9 / 8, rel=1e-3)
+
+
+def test_experts_in_mxfp4_are_filled_up_to_whole_tiles():
+    """GPT-OSS has 2880 wide experts and states; engines' packages say to which multiples they fill them up."""
+    for kind, weights, sides in (
+        ("marlin", "mxfp4", (3072.0, 384.0)),
+        ("cutlass", "mxfp4", (2944.0, 384.0)),
+        ("triton", "mxfp4", (2880.0, 384.0)),
+        ("marlin", "int4", (2880.0, 360.0)),
+    ):
+        found = padded_sides(2880, np.array([360, 2880]), kind, weights)
+        assert (float(found[0]), float(found[1][0])) == sides
+        assert np.all(found[1] >= [360, 2880])
+
+
+def test_popular_experts_make_a_device_busier():
+    pairs, devices, experts, shape = 65_536.0, 8, 128, 1.0
+    generator = np.random.default_rng(0)
+    share = generator.gamma(shape, 1 / shape, (4000, devices, experts // devices)).sum(axis=2) / experts
+    drawn = float(np.mean(pairs * share.max(axis=1)))
+    found = [float(busiest_pairs(as_array(pairs), as_array(float(devices)), experts * one)) for one in (shape, 1e9)]
+    assert found[0] == pytest.approx(drawn, rel=0.1)
+    assert found[1] == pytest.approx(float(busiest_pairs(as_array(pairs), as_array(float(devices)))), rel=1e-4)
 
 
 @settings(max_examples=120, deadline=None)

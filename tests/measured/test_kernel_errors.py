@@ -35,14 +35,9 @@ INSIDE = (
 )  # fmt: skip
 ALLOWANCE = 1.5
 """Inside a family one chip's numbers may be so much worse on another."""
-BEYOND = {
-    ("h100-sxm -> h200-sxm", "decode_attention"): (0.095, 0.27),
-    ("h100-sxm -> h200-sxm", "prefill_attention"): (0.085, 0.20),
-    ("gb200 -> b300-sxm", "prefill_attention"): (0.08, 0.21),
-}
-"""What is reached where that is not: TensorRT-LLM's decode kernel leaves H200's extra bandwidth unused up to some
-caches; H200's prefill ran 7 % slower at the same peaks. Nothing is said of vLLM's own all-reduce from behind a switch
-to links without one, nor back: its floor differs by 2 us, which no number of the other side knows."""
+BEYOND: dict[tuple[str, str], tuple[float, float]] = {}
+"""What is reached where that is not. Nothing is said of vLLM's own all-reduce from behind a switch to links without
+one, nor back: its floor differs by 2 us, which no number of the other side knows."""
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +89,7 @@ def test_what_is_left_out_is_named_and_little(errors: dict[str, Any]):
     left_out = errors["left_out"]
     assert left_out["prefill_attention"] == {}
     assert sum(left_out["experts"].values()) < 0.15 * 11_371
-    assert sum(left_out["decode_attention"].values()) < 0.08 * 3_549
+    assert sum(left_out["decode_attention"].values()) < 0.085 * 3_549
 
 
 def test_the_files_are_those_that_the_timings_give(shared: Path):

@@ -5,6 +5,8 @@ Knows numbers of experts and tokens. Knows no weights and no chip.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from costline.quantities import Array, as_array
@@ -34,3 +36,33 @@ def expected_distinct_experts(experts: object, top_k: object, tokens: object) ->
     number = as_array(experts)
     missed = np.power(1 - as_array(top_k) / number, as_array(tokens))
     return number * (1 - missed)
+
+
+def touched_experts(experts: object, top_k: object, tokens: object, shape: float = math.inf) -> Array:
+    """Routed experts of one layer that a step touches on average where some experts are more popular than others.
+
+    Equation
+        E_d = E (1 - (1 + T / c)^(-a)),  c = a (E / k - 1) + (a - 1) / 2;  as `expected_distinct_experts` for a = inf
+
+    Parameters
+        experts  E  [1]      array   > 0, routed experts of the layer
+        top_k    k  [1]      array   experts that one token uses, 0 < k <= E
+        tokens   T  [token]  array   >= 0, tokens of the step
+        shape    a  [1]      scalar  > 0; 1 = popularity falls off exponentially, inf = all alike
+
+    Returns
+        E_d  [1]  array, the broadcast shape; k for one token, towards E for many
+
+    Holds when  an expert's share of tokens is Beta distributed over the experts, with mean k / E and shape a; the ratio
+                of gamma functions that follows is taken to second order, within 1 % for a > 0.8 and k <= E / 4.
+    Source      [derived]
+    Raises      nothing
+
+    >>> touched_experts(128, 4, [1, 32, 512], 1.0).round(1).tolist(), float(touched_experts(128, 4, 32).round(1))
+    ([4.0, 65.0, 120.7], 81.7)
+    """
+    if math.isinf(shape):
+        return expected_distinct_experts(experts, top_k, tokens)
+    number = as_array(experts)
+    half = np.maximum(shape * (number / as_array(top_k) - 1) + (shape - 1) / 2, np.finfo(float).tiny)
+    return number * (1 - np.power(1 + as_array(tokens) / half, -shape))

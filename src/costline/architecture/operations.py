@@ -7,13 +7,14 @@ has as many as were drafted. Everything broadcasts over segments and layouts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from costline.architecture.cost import FLOP_PER_MAC, Cost
-from costline.architecture.experts import expected_distinct_experts
+from costline.architecture.experts import touched_experts
 from costline.architecture.formats import FORMATS, bytes_per_weight
 from costline.architecture.kv_cache import layer_kv_bytes_per_token, layer_state_bytes
 from costline.architecture.sharding import (
@@ -172,11 +173,13 @@ def _state(state: State, segments: Sequence[Segment], where: Layout) -> Cost:
     return Cost("state", RESIDUAL_FORMAT, flop, as_array(0.0), 2 * held * sequences, as_array(0.0), kernels=3)
 
 
-def _experts(group: LayerGroup, moe: Moe, hidden: int, *, tokens: Array, where: Layout, formats: Formats) -> Cost:
+def _experts(
+    group: LayerGroup, moe: Moe, hidden: int, *, tokens: Array, where: Layout, formats: Formats, routing_shape: float
+) -> Cost:
     """Routed experts: the weights of those that at least one token of the lane chose."""
     one = float(group_parameters(group, hidden).expert)
     lane = where.tp * where.dp
-    touched = expected_distinct_experts(moe.experts, moe.top_k, tokens)
+    touched = touched_experts(moe.experts, moe.top_k, tokens, routing_shape)
     pairs = tokens * moe.top_k / where.ep
     width = moe.matrices * moe.expert_width * where.ep / lane
     return Cost(
@@ -190,7 +193,9 @@ def _experts(group: LayerGroup, moe: Moe, hidden: int, *, tokens: Array, where: 
     )
 
 
-def _layer(model: Model, group: LayerGroup, tokens: Array, where: Layout, formats: Formats) -> list[Cost]:
+def _layer(
+    model: Model, group: LayerGroup, tokens: Array, where: Layout, *, formats: Formats, routing_shape: float
+) -> list[Cost]:
     """Work of one layer that follows from the tokens of the step, wherever they stand in their sequences."""
     mine = tokens / where.dp
     per_device = layer_parameters_per_device(group, model.hidden, where)
@@ -208,7 +213,10 @@ def _layer(model: Model, group: LayerGroup, tokens: Array, where: Layout, format
                 _linear(name, component, per_device[component], tokens=mine, hidden=model.hidden, formats=formats)
             )
     if group.moe is not None:
-        costs.append(_experts(group, group.moe, model.hidden, tokens=tokens, where=where, formats=formats))
+        routed = _experts(
+            group, group.moe, model.hidden, tokens=tokens, where=where, formats=formats, routing_shape=routing_shape
+        )
+        costs.append(routed)
     blocks = sum(part is not None for part in (group.attention, group.state, group.mlp or group.moe))
     residual = bytes_per_weight(RESIDUAL_FORMAT)
     norms = blocks * 2 * residual * mine * model.hidden + residual * per_device["norms"]
@@ -218,13 +226,17 @@ def _layer(model: Model, group: LayerGroup, tokens: Array, where: Layout, format
 
 
 def layer_token_costs(
-    model: Model, tokens: Array, where: Layout, formats: Formats
+    model: Model, tokens: Array, where: Layout, formats: Formats, routing_shape: float = math.inf
 ) -> list[tuple[LayerGroup, list[Cost]]]:
-    """By group of layers, the work that depends only on how many tokens a lane's step has."""
-    return [
-        (group, [cost * group.count for cost in _layer(model, group, tokens, where, formats)])
-        for group in model.layers
-    ]
+    """By group of layers, the work that depends only on how many tokens a lane's step has.
+
+    `routing_shape` says how alike experts are in popularity (see `touched_experts`).
+    """
+    found: list[tuple[LayerGroup, list[Cost]]] = []
+    for group in model.layers:
+        one = _layer(model, group, tokens, where, formats=formats, routing_shape=routing_shape)
+        found.append((group, [cost * group.count for cost in one]))
+    return found
 
 
 def embedding_cost(model: Model, tokens: Array, where: Layout, formats: Formats) -> Cost:

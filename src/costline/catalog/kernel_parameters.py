@@ -64,7 +64,6 @@ PARAMETERS: dict[str, Parameter] = {
         Parameter("unit_gb_per_s", "unit_bytes_per_s", GIGA, "what one compute unit moves"),
         Parameter("resident_share", "resident_share", 1.0, "share of the last-level cache that keeps data"),
         Parameter("reread_share", "reread_share", 1.0, "share that is read again for each further tile"),
-        Parameter("traffic_fraction", "traffic_fraction", 1.0, "share of the memory bandwidth for inputs and outputs"),
         Parameter("block_exposure", "block_exposure", 1.0, "share of the longest block that others wait for"),
         Parameter("traffic_passes", "traffic_passes", 1.0, "passes over the activations"),
         Parameter("launch_us", "launch_s", MICRO, "start of a collective"),
@@ -86,7 +85,7 @@ PARAMETERS: dict[str, Parameter] = {
     )
 }
 """Every parameter of every kernel by its key in the files."""
-_ATTENTION = ("floor_us", "flop_fraction", "traffic_fraction", "block_exposure")
+_ATTENTION = ("floor_us", "flop_fraction", "unit_gb_per_s", "block_exposure")
 _DECODE = ("floor_us", "doubling_us", "item_us", "hbm_fraction", "unit_gb_per_s", "resident_share")
 _LATENT = ("floor_us", "doubling_us", "item_us", "flop_fraction", "hbm_fraction", "resident_share", "reread_share")
 _EXPERTS = ("floor_us", "flop_fraction", "hbm_fraction", "traffic_passes", "resident_share", "reread_share")

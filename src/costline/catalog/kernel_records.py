@@ -40,7 +40,7 @@ class DecodeAttentionKernel:
     """Set-up of one work item (a sequence and a KV head) on a compute unit."""
     hbm_fraction: Numeric
     unit_bytes_per_s: Numeric
-    """Cache that one compute unit can take in, wherever it comes from."""
+    """Cache that one compute unit can take in, wherever it comes from; narrow values have to be widened first."""
     resident_share: Numeric
     """Share of the last-level cache that keeps keys and values between repetitions; only benchmarks see it."""
 
@@ -51,8 +51,8 @@ class PrefillAttentionKernel:
 
     floor_s: Numeric
     flop_fraction: Numeric
-    traffic_fraction: Numeric
-    """Share of the memory bandwidth for inputs and outputs, the kernels that rotate, quantise and store included."""
+    unit_bytes_per_s: Numeric
+    """Inputs and outputs that one compute unit moves, the kernels that rotate, quantise and store included."""
     block_exposure: Numeric
     """Share of the longest block's time in which the other compute units have nothing left to do."""
 

@@ -5,6 +5,7 @@ Knows the file's keys and which engine stands in for one that was never measured
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,6 +30,8 @@ class StepOverheads:
     """A kernel that only passes over activations."""
     moe_layer_s: float
     """Routing and sorting of one layer of experts."""
+    moe_token_s: float
+    """The same, of each token: choosing, counting and sorting its experts."""
     latent_layer_s: float
     """The small kernels of one layer of latent attention around its products."""
     collective_floor_s: float
@@ -47,6 +50,8 @@ class StepOverheads:
     mixed_step_s: float
     request_s: float
     """Client, tokeniser and scheduler before the first token of a request."""
+    routing_shape: float = math.inf
+    """How alike experts are in popularity: 1 = it falls off exponentially, inf = tokens choose uniformly."""
     prompts_first: bool = False
     """Prompts run in steps of their own before the next decode step."""
     fuses_all_reduce: bool = False
@@ -64,6 +69,7 @@ _BLOCK = Block(
         "compute_share": Field(_SHARE),
         "pointwise_floor_us": Field(_TIME_US, to="pointwise_floor_s"),
         "moe_layer_us": Field(_TIME_US, to="moe_layer_s"),
+        "moe_token_ns": Field(Number(NANO), to="moe_token_s", default=0.0),
         "latent_layer_us": Field(_TIME_US, to="latent_layer_s"),
         "collective_floor_us": Field(_TIME_US, to="collective_floor_s"),
         "host_step_ms": Field(_TIME_MS, to="host_step_s"),
@@ -74,6 +80,7 @@ _BLOCK = Block(
         "mixed_latent_layer_us": Field(_TIME_US, to="mixed_latent_layer_s"),
         "mixed_step_ms": Field(_TIME_MS, to="mixed_step_s"),
         "request_ms": Field(_TIME_MS, to="request_s"),
+        "routing_shape": Field(Number(positive=True), default=math.inf),
         "prompts_first": Field(Flag(), default=False),
         "fuses_all_reduce": Field(Flag(), default=False),
         "latent_stream_interval": Field(Number(positive=True), default=1.0),

@@ -6,13 +6,14 @@ that is launch and drain.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from costline.architecture.cost import Cost
-from costline.architecture.experts import expected_distinct_experts
+from costline.architecture.experts import touched_experts
 from costline.architecture.formats import bytes_per_weight
 from costline.architecture.operations import Formats, Segment
 from costline.architecture.products import Product
@@ -26,6 +27,7 @@ from costline.forward.kernels.experts import (
     expert_traffic_bytes,
     experts_time_s,
     padded_rows,
+    padded_sides,
 )
 from costline.forward.kernels.gemm import gemm_time_s
 from costline.forward.kernels.mla import ABSORBED_WIDTH, ABSORBS_PROMPTS, mla_decode_time_s
@@ -79,12 +81,13 @@ def experts_time(
     """Routed experts of one layer on the busiest device of a lane with `tokens` tokens."""
     weights = formats.weight("experts")
     word = kernel_word(machine.chip, weights, formats.math("experts"))
-    kernel, device, kind = machine.experts(word)
+    kernel, device, kind = machine.experts(word, weights)
     devices = where.ep
-    distinct = np.maximum(expected_distinct_experts(moe.experts, moe.top_k, tokens) / devices, 1.0)
-    pairs = np.maximum(busiest_pairs(tokens * moe.top_k, devices), distinct)
+    shape = machine.overheads.routing_shape
+    distinct = np.maximum(touched_experts(moe.experts, moe.top_k, tokens, shape) / devices, 1.0)
+    pairs = np.maximum(busiest_pairs(tokens * moe.top_k, devices, moe.experts * shape), distinct)
     width = as_array(moe.expert_width * moe.matrices / GATED_MATRICES) * devices / (where.tp * where.dp)
-    dim = moe.latent_dim or hidden
+    dim, width = padded_sides(moe.latent_dim or hidden, width, kind, weights)
     near = tokens / where.dp
     traffic = expert_traffic_bytes(pairs, near, moe.top_k, hidden=dim, width=width, all_pairs=kind in ALL_PAIRS)
     time_s = experts_time_s(
@@ -101,28 +104,30 @@ def experts_time(
     return Timed(time_s, as_array(kernel.floor_s))
 
 
-def busiest_pairs(pairs: Array, devices: Array) -> Array:
+def busiest_pairs(pairs: Array, devices: Array, alike: float = math.inf) -> Array:
     """Pairs of token and expert on the busiest of the devices that experts are spread over.
 
     Equation
-        p = P / R + sqrt(2 ln R  P / R (1 - 1 / R))
+        p = P / R + sqrt(2 ln R (P / R (1 - 1 / R) + (P / R)^2 (R - 1) / n))
 
     Parameters
-        pairs    P  [1]  array  >= 0, of all devices
-        devices  R  [1]  array  >= 1
+        pairs    P  [1]  array   >= 0, of all devices
+        devices  R  [1]  array   >= 1
+        alike    n  [1]  scalar  > 0, experts times the shape of their popularity; inf = tokens choose uniformly
 
     Returns
         p  [1]  array, the broadcast shape; P for one device
 
-    Holds when  tokens choose independently and uniformly and P is much above R; the largest of R normal loads.
+    Holds when  P is much above R; the largest of R normal loads; popularity has variance 1 / shape around 1.
     Source      [derived]
     Raises      nothing
 
-    >>> busiest_pairs(as_array(1024.0), as_array([1.0, 8.0])).round().tolist()
-    [1024.0, 150.0]
+    >>> [busiest_pairs(as_array(1024.0), as_array([1.0, 8.0]), alike).round().tolist() for alike in (math.inf, 128)]
+    [[1024.0, 150.0], [1024.0, 193.0]]
     """
     mean = pairs / devices
-    return mean + np.sqrt(2 * np.log(devices) * mean * (1 - 1 / devices))
+    variance = mean * (1 - 1 / devices) + mean**2 * (devices - 1) / alike
+    return mean + np.sqrt(2 * np.log(devices) * variance)
 
 
 def attention_time(

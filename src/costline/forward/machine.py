@@ -103,9 +103,9 @@ class Machine:
         """Kernel of matrix products."""
         return _product(self, word)
 
-    def experts(self, word: str) -> tuple[ExpertKernel, Device, str]:
+    def experts(self, word: str, weights: str = "") -> tuple[ExpertKernel, Device, str]:
         """Kernel of routed experts, and its class."""
-        name = expert_class(self.chip.family, word, self.engine)
+        name = expert_class(self.chip.family, word, self.engine, weights)
         kernel = _quicker(expert_kernel(self.chip.family, word, name, self.engine)[0], self)
         share = kernel.flop_fraction * self.overheads.compute_share
         return replace(kernel, flop_fraction=share), self.device(word), name

@@ -7,6 +7,7 @@ here counts work.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -37,6 +38,8 @@ class Rates:
     """Whose kernels set the time; None = counts over rates, and nothing else."""
     ideal: Rates | None = None
     """The datasheet behind expected rates; None = these are the datasheet."""
+    routing_shape: float = math.inf
+    """How alike experts are in popularity, where no machine says so (see `architecture.experts.touched_experts`)."""
 
 
 def ideal_rates(chip: Chip, system: System) -> Rates:
@@ -44,8 +47,8 @@ def ideal_rates(chip: Chip, system: System) -> Rates:
     flop = {name: peak_flop_per_s(chip, name) for name in (*WIDER, "fp32") if _has(chip, name)}
     if not flop:
         raise DomainError(f"accelerator {chip.id} states no dense FLOP/s; only chips with a dense rate can be planned")
-    bandwidth = chip.hbm_bytes_per_s
-    return Rates(chip, flop, flop["bf16"], bandwidth, bandwidth, system, 0.0, 0.0, True)
+    bandwidth, shape = chip.hbm_bytes_per_s, step_overheads("default").routing_shape
+    return Rates(chip, flop, flop["bf16"], bandwidth, bandwidth, system, 0.0, 0.0, True, routing_shape=shape)
 
 
 def _has(chip: Chip, name: str) -> bool:

@@ -165,8 +165,8 @@ def _kernel_of(
 ) -> Timed:
     if cost.name == "experts" and group.moe is not None:
         found = experts_time(group.moe, model.hidden, tokens, where=where, formats=formats, machine=machine)
-        extra = as_array(machine.overheads.moe_layer_s)
-        return found + Timed(extra, extra)
+        once = as_array(machine.overheads.moe_layer_s)
+        return found + Timed(once + machine.overheads.moe_token_s * tokens / where.dp, once)
     if cost.name in products:
         rows = tokens / where.dp
         component = COMPONENTS.get(cost.name, cost.name)
@@ -185,7 +185,8 @@ def add_tokens(
     """Work that depends only on how many tokens the lane's step has: products, experts, norms, collectives."""
     machine = rates.machine
     known: dict[tuple[str, float], Timed] = {}
-    for group, costs in layer_token_costs(model, tokens, where, formats):
+    shape = machine.overheads.routing_shape if machine else rates.routing_shape
+    for group, costs in layer_token_costs(model, tokens, where, formats, shape):
         products = layer_products(group, model.hidden, where) if machine else {}
         for cost in costs:
             timed = None

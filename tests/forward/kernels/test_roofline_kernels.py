@@ -30,7 +30,7 @@ from costline.forward.kernels.records import Device, device_of, kernel_flop_per_
 IDEAL = Device(flop_per_s=1e15, hbm_bytes_per_s=4e12, compute_units=100, l2_bytes=5e7)
 GEMM = GemmKernel(0.8, 0.85, 4e-6, 5e-10, 0.5)
 DECODE = DecodeAttentionKernel(9e-6, 1e-6, 2e-6, 0.9, 50e9, 0.6)
-PREFILL = PrefillAttentionKernel(13e-6, 0.7, 0.4, 0.25)
+PREFILL = PrefillAttentionKernel(13e-6, 0.7, 14e9, 0.25)
 LATENT = LatentDecodeKernel(11e-6, 1.5e-6, 8e-6, 0.8, 0.9, 0.6, 0.4)
 EXPERTS = ExpertKernel(27e-6, 0.9, 0.86, 3.0, 0.6, 0.05)
 
@@ -103,15 +103,26 @@ def test_prefill_attention_by_hand():
     traffic = attention_traffic_bytes(2, 1024, 64, 8, head_dim=128, bytes_per_value=1)
     assert float(traffic) == 2 * 1024 * 128 * (4 * 64 + 2 * 8)
     flop = 2 * 64 * 256 * 1024 * (1024 + 128) + 0.25 * 256 * 256 * 1024 * 100
-    due = 13e-6 + flop / 0.7e15 + float(traffic) / (0.4 * 4e12)
-    found = prefill_attention_time_s(
-        2, 1024, 64, pair_width=256, traffic_bytes=traffic, device=IDEAL, kernel=PREFILL
-    )
+    due = 13e-6 + flop / 0.7e15 + float(traffic) / (14e9 * 100)
+    found = prefill_attention_time_s(2, 1024, 64, pair_width=256, traffic_bytes=traffic, device=IDEAL, kernel=PREFILL)
     assert float(found) == pytest.approx(due, rel=1e-12)
 
 
+def test_units_not_memory_move_what_prefill_reads_and_writes():
+    def time_s(traffic: float, hbm_bytes_per_s: float) -> float:
+        device = replace(IDEAL, hbm_bytes_per_s=hbm_bytes_per_s)
+        return float(
+            prefill_attention_time_s(1, 1024, 8, pair_width=256, traffic_bytes=traffic, device=device, kernel=PREFILL)
+        )
+
+    assert time_s(1e9, 4e12) == time_s(1e9, 8e12)
+    beyond_the_cache_s = (1e9 - IDEAL.l2_bytes) / 1e12
+    assert time_s(1e9, 1e12) == pytest.approx(time_s(0.0, 1e12) + beyond_the_cache_s, rel=1e-12)
+    assert time_s(IDEAL.l2_bytes, 1e12) == time_s(IDEAL.l2_bytes, 8e12)
+
+
 def test_chunks_of_a_prompt_do_the_work_of_the_prompt():
-    bare = PrefillAttentionKernel(0.0, 1.0, 1.0, 0.0)
+    bare = PrefillAttentionKernel(0.0, 1.0, np.inf, 0.0)
 
     def time_s(tokens: int, prefix: int) -> float:
         return float(
@@ -134,9 +145,9 @@ def test_latent_decode_by_hand():
 
 
 def test_absorbed_prompts_cost_three_times_the_arithmetic():
-    bare = PrefillAttentionKernel(0.0, 1.0, np.inf, 0.0)
+    bare, endless = PrefillAttentionKernel(0.0, 1.0, np.inf, 0.0), replace(IDEAL, hbm_bytes_per_s=np.inf)
     expanded, absorbed = (
-        float(mla_prefill_time_s(1, 8192, 128, pair_width=width, device=IDEAL, kernel=bare))
+        float(mla_prefill_time_s(1, 8192, 128, pair_width=width, device=endless, kernel=bare))
         for width in (EXPANDED_WIDTH, ABSORBED_WIDTH)
     )
     assert absorbed / expanded == pytest.approx(3.4)

@@ -19,25 +19,45 @@ REREAD_FROM = 2
 """An expert is read again when it exceeds so many last-level caches."""
 ALL_PAIRS = ("triton", "marlin")
 """Classes of kernels whose passes go over the pairs of all devices, not only over this one's."""
+MICROSCALED_TRITON = (("hopper", "sglang"), ("ada", "sglang"))
+"""Families and engines that run mxfp4 experts with bf16 arithmetic by Triton instead of Marlin. vLLM 0.24 does so on
+Hopper as well; its sweeps of 2025 are predicted better by the numbers of Marlin, which therefore stay."""
+MICROSCALED_TILES = {"marlin": (256, 128), "trtllm_gen": (256, 128), "cutlass": (128, 128), "triton": (1, 64)}
+"""Multiples to which engines fill up the hidden size and an expert's width on a device, by class of kernels, where
+weights are mxfp4 [vllm-wheel, sglang-wheel]."""
 
 
-def expert_class(family: str, number_format: str, engine: str) -> str:
+def expert_class(family: str, number_format: str, engine: str, weights: str = "") -> str:
     """The class of kernels that an engine runs experts with (as timed in 2026).
 
     >>> expert_class("hopper", "bf16", "vllm"), expert_class("blackwell", "nvfp4", "sglang")
     ('triton', 'trtllm_gen')
+    >>> expert_class("hopper", "w4a16", "vllm", "int4"), expert_class("hopper", "w4a16", "sglang", "mxfp4")
+    ('marlin', 'triton')
     """
     if family in ("blackwell", "blackwell-ultra", "rubin"):
         return "marlin" if number_format == "w4a16" and engine == "vllm" else "trtllm_gen"
     if engine == "trtllm":
         return "cutlass"
     if number_format == "w4a16":
-        return "marlin"
+        return "triton" if weights == "mxfp4" and (family, engine) in MICROSCALED_TRITON else "marlin"
     if family == "rtx-blackwell" and number_format in ("nvfp4", "fp8"):
         return "cutlass"
     if (family, engine) == ("rtx-blackwell", "vllm") and number_format == "bf16":
         return "cutlass"
     return "triton"
+
+
+def padded_sides(hidden: Numeric, width: Numeric, kind: str, weights: str) -> tuple[Array, Array]:
+    """Hidden size and an expert's width on a device as its kernels hold them: mxfp4 is filled up to whole tiles.
+
+    >>> [float(side) for side in padded_sides(2880, 360, "marlin", "mxfp4")]
+    [3072.0, 384.0]
+    """
+    if weights != "mxfp4":
+        return as_array(hidden), as_array(width)
+    across, along = MICROSCALED_TILES[kind]
+    return np.ceil(as_array(hidden) / across) * across, np.ceil(as_array(width) / along) * along
 
 
 def padded_rows(pairs: Numeric, distinct: Numeric, tile_rows: float = TILE_ROWS) -> Array:

@@ -117,7 +117,7 @@ def mla_prefill_time_s(
         heads       H  [1]      array   heads on this device
         pair_width  w  [1]      array   `EXPANDED_WIDTH`, or `ABSORBED_WIDTH` where an engine absorbs
         device      -           record  P peak at the cache's format where expanded, of bf16 where absorbed
-        kernel      -           record  t_0, η, β, κ
+        kernel      -           record  t_0, η, ρ, κ
 
     Returns
         T  [s]  array, the broadcast shape
@@ -126,11 +126,11 @@ def mla_prefill_time_s(
     Source      [kernel-study] section 5
     Raises      nothing
 
-    >>> one = PrefillAttentionKernel(17e-6, 0.65, 0.9, 0.3)
+    >>> one = PrefillAttentionKernel(17e-6, 0.65, 31e9, 0.3)
     >>> h200 = Device(989e12, 4.8e12, 132)
     >>> t = mla_prefill_time_s(1, 4096, 128, pair_width=EXPANDED_WIDTH, device=h200, kernel=one)
     >>> round(1e6 * float(t))
-    1295
+    1304
     """
     traffic = EXPANDED_BYTES * as_array(prompts) * tokens * heads
     return prefill_attention_time_s(

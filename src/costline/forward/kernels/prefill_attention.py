@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from costline.catalog.kernel_records import PrefillAttentionKernel
 from costline.forward.kernels.records import Device
 from costline.quantities import Array, Numeric, as_array
@@ -61,7 +63,7 @@ def prefill_attention_time_s(
     """Time of prefill attention of one layer on one device, with the kernels that rotate, quantise and store.
 
     Equation
-        T = t_0 + ( N H w S (S + 2 C + 128) + 256 κ w (S + C) U ) / (η P) + B / (β W)
+        T = t_0 + ( N H w S (S + 2 C + 128) + 256 κ w (S + C) U ) / (η P) + max( B / (ρ U), (B - L) / W )
 
     Parameters
         prompts        N  [1]      array
@@ -69,27 +71,30 @@ def prefill_attention_time_s(
         heads          H  [1]      array   query heads on this device
         pair_width     w  [1]      array   width of a key plus width of a value
         traffic_bytes  B  [byte]   array   inputs and outputs
-        device         -           record  P peak at the cache's format, W memory bandwidth, U compute units
-        kernel         -           record  t_0, η, β, κ
+        device         -           record  P peak at the cache's format, W memory bandwidth, U compute units, L cache
+        kernel         -           record  t_0, η, rate of a unit ρ, κ
         prefix_tokens  C  [token]  array   cached before; not among the timings
 
     Returns
         T  [s]  array, the broadcast shape
 
     Holds when  blocks of 128 queries each run over all keys they see; the longest block keeps the other units waiting.
-    Source      [kernel-study] section 4
+                Units rotate, quantise and store far below the memory's rate: a faster memory does not speed them up.
+    Source      [kernel-study] section 4, with the rate of a compute unit in place of a share of the memory bandwidth
     Raises      nothing
 
-    >>> one = PrefillAttentionKernel(13e-6, 0.69, 0.41, 0.25)
+    >>> one = PrefillAttentionKernel(13e-6, 0.69, 14e9, 0.25)
     >>> h100 = Device(989e12, 3.35e12, 132)
     >>> t = prefill_attention_time_s(1, 8192, 64, pair_width=256, traffic_bytes=3.02e8, device=h100, kernel=one)
     >>> round(1e6 * float(t))
-    1895
+    1839
     """
     new, before = as_array(tokens), as_array(prefix_tokens)
     width = as_array(pair_width)
     flop = prompts * as_array(heads) * width * new * (new + 2 * before + BLOCK_TOKENS)
     longest = 2 * BLOCK_TOKENS * width * (new + before) * device.compute_units
     compute_s = (flop + kernel.block_exposure * longest) / (kernel.flop_fraction * as_array(device.flop_per_s))
-    traffic_s = traffic_bytes / (kernel.traffic_fraction * as_array(device.hbm_bytes_per_s))
-    return kernel.floor_s + compute_s + traffic_s
+    traffic = as_array(traffic_bytes)
+    moved_s = traffic / (kernel.unit_bytes_per_s * as_array(device.compute_units))
+    memory_s = (traffic - device.l2_bytes) / device.hbm_bytes_per_s
+    return kernel.floor_s + compute_s + np.maximum(moved_s, memory_s)

@@ -106,12 +106,12 @@ def _expert_bytes(rows: Timings) -> Array:
     """Weights that some token must hit: each token has `top_k` experts, spread over the devices."""
     counts = rows.counts
     hit = np.ceil(counts["top_k"] / counts["devices"])
-    return hit * 3 * counts["hidden"] * counts["width"] * counts["bytes_per_weight"]
+    return hit * 3 * counts["model_hidden"] * counts["model_width"] * counts["bytes_per_weight"]
 
 
 def _expert_flop(rows: Timings) -> Array:
     counts = rows.counts
-    return 6 * counts["hidden"] * counts["width"] * counts["tokens"] * counts["top_k"] / counts["devices"]
+    return 6 * counts["model_hidden"] * counts["model_width"] * counts["tokens"] * counts["top_k"] / counts["devices"]
 
 
 def _gemm_flop(rows: Timings) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from costline.architecture.formats import bytes_per_weight
 from costline.catalog.kernel_records import ExpertKernel
-from costline.forward.kernels.experts import ALL_PAIRS, expert_traffic_bytes, experts_time_s
+from costline.forward.kernels.experts import ALL_PAIRS, expert_traffic_bytes, experts_time_s, padded_sides
 from costline.measure.kernel_files import BLACKWELL, Names
 from costline.measure.kernels.fitting import Free, KernelFit
 from costline.measure.kernels.routing import Routed, routed
@@ -118,6 +118,7 @@ def _floor(classes: Names, formats: Names) -> Names:
     """Classes have one floor, but for formats with kernels of their own around the products."""
     apart = np.isin(formats, ["w4a16", "nvfp4", "mxfp4", "fp8", "fp8_block"])
     apart &= ~((classes == "cutlass") & np.isin(formats, ["fp8", "fp8_block"])) & (classes != "marlin")
+    apart &= ~((classes == "triton") & (formats == "fp8_block"))
     apart &= ~((classes == "trtllm_gen") & np.isin(formats, ["fp8", "nvfp4", "mxfp4"]))
     return np.where(apart, joined(classes, formats), classes)
 
@@ -131,14 +132,20 @@ def read_experts(folder: Path) -> Timings:
     load = {name: as_array([getattr(one, name) for one in found]) for name in Routed.__annotations__}
     tokens, top_k, hidden = numbers(rows, "num_tokens"), numbers(rows, "topk"), numbers(rows, "hidden_size")
     width = numbers(rows, "inter_size") / numbers(rows, "moe_tp_size")
+    weights = names(rows, lambda row: WEIGHTS.get(row["moe_dtype"], FORMATS[row["moe_dtype"]]))
+    sides = [padded_sides(*one) for one in zip(hidden, width, classes, weights, strict=True)]
+    across, along = (as_array([one[i] for one in sides]) for i in range(2))
     traffic = [
-        expert_traffic_bytes(load["pairs"], tokens, top_k, hidden=hidden, width=width, all_pairs=everywhere)
+        expert_traffic_bytes(load["pairs"], tokens, top_k, hidden=across, width=along, all_pairs=everywhere)
         for everywhere in (False, True)
     ]
     math = np.array([MATH.get(str(name), str(name)) for name in formats], dtype=np.str_)
     both = joined(classes, formats)
-    apart = (classes == "triton") & (formats == "bf16")
-    streaming = (formats == "w4a16") & np.isin(classes, ["triton", "trtllm_gen"])
+    narrow = formats == "w4a16"
+    by_engine = (classes == "triton") & (narrow | (formats == "bf16"))
+    one_share = (classes == "marlin") | ((classes == "cutlass") & np.isin(formats, ["bf16", "fp8"]))
+    compute = np.where(by_engine, joined(both, engines), np.where(one_share, classes, both))
+    streaming = narrow & np.isin(classes, ["triton", "trtllm_gen"])
     return Timings(
         chip=chip_names(rows),
         labels={
@@ -146,15 +153,17 @@ def read_experts(folder: Path) -> Timings:
             "version": names(rows, lambda row: f"{_engine(row)} {row['version']}"),
             "errors": joined(formats, engines, classes),
             "floor": _floor(classes, formats),
-            "compute": np.where(apart, joined(both, engines), np.where(classes == "marlin", classes, both)),
-            "bandwidth": np.where(streaming, both, "all"),
+            "compute": compute,
+            "bandwidth": np.where(streaming, compute, "all"),
             "all": np.full(formats.shape, "all"),
         },
         counts={
             **load,
             "tokens": tokens,
-            "hidden": hidden,
-            "width": width,
+            "hidden": across,
+            "width": along,
+            "model_hidden": hidden,
+            "model_width": width,
             "traffic_bytes": np.where(np.isin(classes, ALL_PAIRS), traffic[1], traffic[0]),
             "bytes_per_weight": as_array([_weight_bytes(row) for row in rows]),
             "top_k": top_k,

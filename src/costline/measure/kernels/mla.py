@@ -172,7 +172,7 @@ MLA_PREFILL = KernelFit(
     (
         Free("floor_us", "all", 12.0, 0.5, 60.0),
         Free("flop_fraction", "form", 0.6, 0.05, 1.0),
-        Free("traffic_fraction", "traffic", 0.4, 0.05, 3.0),
+        Free("unit_gb_per_s", "traffic", 15.0, 1.0, 200.0),
         Free("block_exposure", "all", 0.5, 0.01, 4.0),
     ),
     _prefill_s,
