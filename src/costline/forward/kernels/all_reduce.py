@@ -147,6 +147,6 @@ def engine_all_reduce_time_s(
     links = np.maximum(as_array(device.link_bytes_per_s), 1.0)
     one_shot_s = (n - 1) * size / (kernel.one_shot_fraction * links)
     two_shot_s = kernel.entry_s + 2 * size / (kernel.two_shot_fraction * links)
-    least_s = np.minimum(one_shot_s, two_shot_s)
-    moved_s = least_s if forms is None else np.where(forms.one_shot, one_shot_s, two_shot_s)
+    first = one_shot_s < two_shot_s if forms is None else forms.one_shot
+    moved_s = np.where(first, one_shot_s, two_shot_s)
     return np.where(n > 1, kernel.floor_s + kernel.peer_s * (n - 1) + moved_s, 0.0)
