@@ -63,7 +63,7 @@ PARAMETERS: dict[str, Parameter] = {
         Parameter("item_us", "item_s", MICRO, "set-up of a sequence and KV head on a compute unit"),
         Parameter("unit_gb_per_s", "unit_bytes_per_s", GIGA, "what one compute unit moves"),
         Parameter("resident_share", "resident_share", 1.0, "share of the last-level cache that keeps data"),
-        Parameter("reread_share", "reread_share", 1.0, "share that is read again for each further tile"),
+        Parameter("reread_share", "reread_share", 1.0, "share that is read again for each further tile", 0.0),
         Parameter("block_exposure", "block_exposure", 1.0, "share of the longest block that others wait for"),
         Parameter("traffic_passes", "traffic_passes", 1.0, "passes over the activations"),
         Parameter("launch_us", "launch_s", MICRO, "start of a collective"),

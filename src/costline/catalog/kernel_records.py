@@ -68,7 +68,7 @@ class LatentDecodeKernel:
     hbm_fraction: Numeric
     resident_share: Numeric
     reread_share: Numeric
-    """Share of the cache that comes from device memory again for each further tile of 16 heads."""
+    """Share of the cache that comes from device memory again for each further tile of 16 heads; none on Hopper."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from costline.catalog.find import chip
 from costline.catalog.kernel_records import DecodeAttentionKernel, PrefillAttentionKernel
 from costline.forward.kernels.decode_attention import decode_attention_time_s
 from costline.forward.kernels.prefill_attention import attention_traffic_bytes, prefill_attention_time_s
-from costline.measure.kernel_files import BLACKWELL, CHIPS, CONSUMER
+from costline.measure.kernel_files import BLACKWELL, CHIPS, CONSUMER, Names
 from costline.measure.kernels.fitting import Free, KernelFit
 from costline.measure.kernels.timings import (
     Row,
@@ -87,6 +87,11 @@ DECODE_TRAPS = (
 """Rows that do not time decode attention over a cache of its own, split over the compute units."""
 
 
+def _unit_labels(formats: Names, engines: Names) -> Names:
+    """What the rate of a compute unit differs by: TensorRT-LLM's is the same in both formats, vLLM's is not."""
+    return joined(np.where(engines == "trtllm", "", formats), engines)
+
+
 def _columns(folder: Path, phase: str) -> list[Row]:
     return rows_of(folder / "attention.csv", lambda row: row["phase"] == phase)
 
@@ -107,9 +112,9 @@ def read_decode_attention(folder: Path) -> Timings:
         chip=chip_names(rows),
         labels={
             "engine": engines,
-            "format": formats,
             "version": names(rows, _version),
             "both": joined(formats, engines),
+            "unit": _unit_labels(formats, engines),
             "all": np.full(formats.shape, "all"),
         },
         counts=counts,
@@ -137,7 +142,7 @@ def read_prefill_attention(folder: Path) -> Timings:
             "engine": engines,
             "version": names(rows, _version),
             "both": joined(math, engines),
-            "traffic": joined(np.where(engines == "trtllm", "", math), engines),
+            "unit": _unit_labels(math, engines),
             "all": np.full(math.shape, "all"),
         },
         counts={
@@ -189,7 +194,7 @@ DECODE_ATTENTION = KernelFit(
         Free("doubling_us", "all", 1.0, 0.01, 20.0),
         Free("item_us", "engine", 1.0, 0.001, 30.0),
         Free("hbm_fraction", "all", 0.9, 0.3, 1.0),
-        Free("unit_gb_per_s", "format", 40.0, 5.0, 400.0),
+        Free("unit_gb_per_s", "unit", 40.0, 5.0, 400.0),
         Free("resident_share", "all", 0.8, 0.05, 2.0),
     ),
     _decode_s,
@@ -199,7 +204,7 @@ PREFILL_ATTENTION = KernelFit(
     (
         Free("floor_us", "engine", 12.0, 0.5, 60.0),
         Free("flop_fraction", "both", 0.6, 0.05, 1.0),
-        Free("unit_gb_per_s", "traffic", 10.0, 1.0, 100.0),
+        Free("unit_gb_per_s", "unit", 10.0, 1.0, 100.0),
         Free("block_exposure", "all", 0.5, 0.01, 4.0),
     ),
     _prefill_s,

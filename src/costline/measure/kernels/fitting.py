@@ -88,7 +88,7 @@ def fit(one: KernelFit, rows: Timings, fixed: Values | None = None) -> Values:
 
 
 def predict(one: KernelFit, rows: Timings, values: Values) -> Array:
-    """Time of each row; NaN where a row's label was not fitted."""
+    """Time of each row; NaN where a row's label was not fitted and nothing may stand for it."""
     return as_array(one.time_s(rows, record_of(one, rows, values)))
 
 
@@ -114,7 +114,7 @@ def _record(one: KernelFit, columns: Columns, values: Values) -> Any:
     for key, (labels, which) in columns.items():
         parameter, table = PARAMETERS[key], values.get(key, {})
         absent = np.nan if parameter.absent is None else parameter.absent
-        each = [table.get(label, np.nan) * parameter.factor if label else absent for label in labels]
+        each = [table[label] * parameter.factor if label in table else absent for label in labels]
         found[parameter.field] = as_array(each)[which]
     return KERNELS[one.kernel][0](**found)
 

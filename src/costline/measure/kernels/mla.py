@@ -87,6 +87,7 @@ def read_mla_decode(folder: Path) -> Timings:
             "format": formats,
             "version": names(rows, _version),
             "both": joined(formats, engines),
+            "tiled": np.where(families_of(chip_names(rows)) == "hopper", "", "all"),
             "all": np.full(formats.shape, "all"),
         },
         counts={
@@ -163,7 +164,7 @@ MLA_DECODE = KernelFit(
         Free("flop_fraction", "format", 0.8, 0.05, 1.0),
         Free("hbm_fraction", "format", 0.9, 0.3, 1.0),
         Free("resident_share", "all", 0.8, 0.05, 2.0),
-        Free("reread_share", "all", 0.5, 0.01, 3.0),
+        Free("reread_share", "tiled", 0.5, 0.01, 3.0),
     ),
     _decode_s,
 )
