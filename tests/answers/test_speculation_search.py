@@ -263,18 +263,43 @@ def test_one_sequence_with_an_eagle_head(drafted: int, tokens: float, measured: 
     assert gain == pytest.approx(measured, rel=0.09)
 
 
+MTP_CONCURRENCY = (4.0, 8.0, 16.0, 32.0, 64.0)
+MTP_GAINS = {
+    ("b200-sxm", 922, 7373): (2.15, 1.90, 1.76, 1.72, 1.58),
+    ("b200-sxm", 922, 922): (1.86, 1.61, 1.58, 1.51, None),
+    ("b200-sxm", 7373, 922): (2.04, 1.65, 1.46, 1.33, None),
+    ("h200-sxm", 922, 7373): (1.92, 1.71, 1.71, 1.60, 1.65),
+    ("h200-sxm", 922, 922): (1.61, 1.44, 1.42, 1.35, 1.41),
+    ("h200-sxm", 7373, 922): (1.74, 1.49, 1.43, 1.28, None),
+}
+"""Time per token without over with MTP: pairs of runs of DeepSeek R1 in fp8 with TensorRT-LLM on 8 devices (serving
+validation file, chosen by its rule 2), by prompt and answer. Pairs from 128 in flight on are the same run twice, to the
+last digit, or agree to 1 %: whatever they show, it is not the worth of drafting."""
+
+
 def test_the_gain_of_mtp_falls_as_measured():
-    """35 pairs of DeepSeek R1 runs on 8 B200 or H200: time per token 1.74 times shorter at 4 in flight, about 1.45 at
-    32 and 0.99 at 256; nobody stated the length of the draft, so two tokens are taken. The last is missed: those runs
-    hardly drafted, or something other than the step binds."""
+    """Nobody stated the length of the draft: two tokens are taken, with the acceptance of DeepSeek's report."""
     served = engine("deepseek-r1", "b200-sxm")
-    draft = drafter(served, draft="mtp", acceptance=0.85, acceptance_decay=0.95)
-    load, batch = Load(1024, 0, 1024, 1.0, 0.0, 8192), np.array([4.0, 32, 256])
-    where = cut(3, 8.0, 8.0)
-    plain = operate(served, load, where, batch, rate_per_replica=None)["tpot_s"]
-    tabulated, rows = drafting(served, draft, load, where, batch)
-    gain = plain / tabulated.operate({**rows, "draft_tokens": np.full(3, 2.0)}, None)["tpot_s"]
-    assert float(gain[0]) == pytest.approx(1.74, rel=0.1)
-    assert float(gain[1]) == pytest.approx(1.45, rel=0.3)
-    assert gain[0] > gain[1] > gain[2]
-    assert np.all(gain < draft.tokens(2))
+    ratios: list[float] = []
+    for (device, prompt, answer), measured in MTP_GAINS.items():
+        served = engine("deepseek-r1", device)
+        draft = drafter(served, draft="mtp", acceptance=0.85, acceptance_decay=0.9)
+        load, batch = Load(prompt, 0, answer, 1.0, 0.0, 8192), np.array(MTP_CONCURRENCY)
+        where = cut(batch.size, 8.0, 8.0)
+        plain = operate(served, load, where, batch, rate_per_replica=None)["tpot_s"]
+        tabulated, rows = drafting(served, draft, load, where, batch)
+        gain = plain / tabulated.operate({**rows, "draft_tokens": np.full(batch.size, 2.0)}, None)["tpot_s"]
+        assert np.all(gain < draft.tokens(2))
+        ratios += [found / one for found, one in zip(gain, measured, strict=True) if one is not None]
+    sizes = np.abs(np.array(ratios) - 1)
+    assert np.median(sizes) < 0.1
+    assert sizes.max() < 0.25
+
+
+def test_the_gain_of_mtp_crosses_one_where_products_bind():
+    """Under attention data parallelism all experts are read anyway: each drafted token costs its whole arithmetic."""
+    served = engine("deepseek-r1", "h200-sxm")
+    draft = drafter(served, draft="mtp", acceptance=0.7)
+    gain = step_gain(served, draft, 3, [4, 64, 1024, 4096], tp=8, ep=8)
+    assert gain[0] > gain[-1]
+    assert gain[-1] < 1

@@ -219,10 +219,19 @@ def _layer(
         costs.append(routed)
     blocks = sum(part is not None for part in (group.attention, group.state, group.mlp or group.moe))
     residual = bytes_per_weight(RESIDUAL_FORMAT)
-    norms = blocks * 2 * residual * mine * model.hidden + residual * per_device["norms"]
+    inside = _normed_inside(group.attention)
+    width = blocks * model.hidden + inside / where.tp
+    norms = 2 * residual * mine * width + residual * per_device["norms"]
     zero = as_array(0.0)
-    costs.append(Cost("norms", RESIDUAL_FORMAT, zero, zero, zero, norms, kernels=blocks))
+    costs.append(Cost("norms", RESIDUAL_FORMAT, zero, zero, zero, norms, kernels=blocks + (inside > 0)))
     return costs
+
+
+def _normed_inside(attention: Attention | None) -> int:
+    """Width of the queries and keys that attention normalises, in kernels of their own; 0 where it does not."""
+    if attention is None or attention.qk_norm == "none" or attention.latent is not None:
+        return 0
+    return (attention.heads + attention.kv_heads) * attention.head_dim
 
 
 def layer_token_costs(
