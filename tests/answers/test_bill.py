@@ -337,7 +337,47 @@ def test_cached_prompts_are_billed_as_cached():
     assert cached["output_usd"] == full["output_usd"]
 
 
+@lru_cache(maxsize=4)
+def swinging_bill(rate: float, peak: float) -> Billed:
+    work = {**BASE["workload"], "request_rate": rate, "diurnal": {"peak_over_mean": peak}}
+    return billed(read_bill({**document(load_by_hour=None), "workload": work}), TODAY)
+
+
+@pytest.mark.parametrize("peak", [1.0, 1.6, 4.0])
+def test_a_day_that_swings_is_billed_for_its_mean_and_sized_for_its_peak(peak: float):
+    fleet = swinging_bill(20 / peak, peak).fleet
+    assert fleet.requests == pytest.approx(20 / peak * SECONDS, abs=1)
+    assert float(fleet.replicas.max()) == math.ceil(20 / fleet.unit.sustained_requests_per_s)
+    assert float(fleet.requests_per_s.mean()) == pytest.approx(20 / peak)
+    assert float(fleet.requests_per_s.max()) <= 20 * (1 + 1e-9)  # the mean of the hour, not its highest rate
+    served = fleet.replicas * fleet.unit.sustained_requests_per_s
+    assert bool(np.all(fleet.requests_per_s <= served * (1 + 1e-9)))
+    if peak > 1:
+        assert int(np.argmax(fleet.requests_per_s)) in (13, 14)
+        assert float(fleet.replicas.min()) < float(fleet.replicas.max())
+
+
+def test_a_day_by_the_hour_is_the_same_wherever_it_is_said():
+    mean = 20 / 4 * float(np.mean(DAY))
+    work = {**BASE["workload"], "request_rate": mean, "diurnal": {"load_by_hour": DAY}}
+    fleet = billed(read_bill({**document(load_by_hour=None), "workload": work}), TODAY).fleet
+    assert fleet.requests == found().fleet.requests
+    assert fleet.requests_per_s == pytest.approx(found().fleet.requests_per_s)
+    assert fleet.replicas.tolist() == found().fleet.replicas.tolist()
+
+
+def swung(**diurnal: Any) -> dict[str, Any]:
+    return {"workload": {**BASE["workload"], "diurnal": {"peak_over_mean": 2, **diurnal}}}
+
+
 WRONG = (
+    (swung(), "give workload.diurnal or bill.load_by_hour, not both"),
+    (
+        {**swung(period_s=5400), "bill": {}},
+        "workload.diurnal.period_s=5400 must be whole hours, at most 168: a bill goes by the hour; "
+        "give a multiple of 3600 up to 604800",
+    ),
+    ({**swung(period_s=605_000), "bill": {}}, "workload.diurnal.period_s=605000 must be whole hours"),
     ({"bill": {"usrs": 1}}, "unknown key 'bill.usrs'; nearest: users"),
     ({"bill": {"api": [{"provdr": "groq"}]}}, "unknown key 'bill.api[0].provdr'; nearest: provider"),
     ({"bill": {"api": ["groq"]}}, "bill.api[0] must be a block; write {model: …}"),

@@ -145,6 +145,55 @@ def test_use_is_computed_from_the_shape_of_the_load():
     assert float(costs.nodes) == float(monthly_costs(asked().setting, likely(asked())).nodes)
 
 
+def swinging_question(rate: float, **diurnal: Any) -> Question:
+    return the_question(read_compare(document(workload={"request_rate": rate, "diurnal": diurnal})), TODAY)
+
+
+@pytest.mark.parametrize("peak", [1.0, 1.6, 4.0])
+def test_a_day_that_swings_is_billed_for_its_mean_and_sized_for_its_peak(peak: float):
+    question = swinging_question(20 / peak, peak_over_mean=peak)
+    costs = monthly_costs(question.setting, likely(question))
+    flat = monthly_costs(asked().setting, likely(asked()))
+    assert question.setting.shape.peak == pytest.approx(peak)
+    assert question.setting.requests_per_month == pytest.approx(20 / peak * SECONDS, abs=1)
+    assert float(costs.usd["api"]) == pytest.approx(float(flat.usd["api"]) / peak, rel=1e-6)
+    assert float(costs.nodes) == float(flat.nodes)
+    assert float(costs.rented_peak) == float(flat.rented_peak)
+    if peak > 1:
+        assert float(costs.usd["rent"]) < float(flat.usd["rent"])
+
+
+def test_each_hour_is_ready_for_its_highest_rate():
+    """1 + 0.6 cos, highest at 14:00: the hours around it hold the peak, those twelve hours off end at the trough."""
+    shape = swinging_question(20, peak_over_mean=1.6).setting.shape
+    assert shape.weights.size == 24
+    assert float(shape.hours.sum()) == pytest.approx(HOURS)
+    hours = np.arange(24)
+    nearest = np.minimum(np.abs(hours - 14), np.abs(hours + 1 - 14))
+    nearest = np.minimum(nearest, np.abs(hours + 24 - 14))
+    assert shape.weights == pytest.approx(1 + 0.6 * np.cos(2 * np.pi * nearest / 24), abs=0.01)
+    assert "swinging up to 1.6 times its mean over 24 hours" in shape.words
+
+
+def test_a_day_by_the_hour_is_the_same_wherever_it_is_said():
+    load = [1.0] * 8 + [4.0] * 10 + [2.0] * 6
+    mean = 20 * sum(load) / 24 / 4
+    question, same = swinging_question(mean, load_by_hour=load), daily()
+    assert question.setting.requests_per_month == same.setting.requests_per_month
+    assert question.setting.shape.weights == pytest.approx(same.setting.shape.weights)
+    for way in ("api", "rent", "own"):
+        assert usd(question, way) == pytest.approx(usd(same, way))
+
+
+@pytest.mark.parametrize("period_s", [60.0, 5400.0, 30 * 24 * 3600.0])
+def test_a_swing_of_any_period_keeps_mean_and_peak(period_s: float):
+    shape = swinging_question(10, peak_over_mean=2, period_s=period_s).setting.shape
+    assert shape.peak == pytest.approx(2)
+    assert float(shape.hours.sum()) == pytest.approx(HOURS)
+    assert 1 <= float(shape.weights @ shape.hours) / HOURS <= 2  # ready for between mean and peak
+    assert shape.weights.size == {60.0: 1, 5400.0: 1}.get(period_s, 168)  # machines are rented by the hour
+
+
 def test_a_replica_is_loaded_as_far_as_the_targets_allow():
     def sustained(tpot_ms: float) -> float:
         slo = {"ttft_p99_ms": 60_000, "tpot_p99_ms": tpot_ms}
@@ -217,7 +266,8 @@ def test_costs_meet_at_the_break_even_volume(question: Any, way: str, against: s
     for factor, sign in ((0.9, 1), (1.001, -1)) if (way, against) == ("own", "api") else ((0.8, 1),):
         at = float(first) / tokens * factor
         assert np.sign(usd(found, way, at) - usd(found, against, at)) == sign
-    far = float(for_good) / tokens * np.geomspace(1.02, 50, 200)
+    step = 10 ** (2 * turning.DECADES / turning.STEPS)  # fleets jump somewhere between two volumes that are tried
+    far = float(for_good) / tokens * np.geomspace(step, 50, 200)
     costs = monthly_costs(found.setting, likely(found), far).usd
     assert np.all(costs[way] <= costs[against] * (1 + 1e-9))
 
@@ -443,6 +493,10 @@ WRONG = (
     ({"compare": 3}, "compare must be a block"),
     ({"workload": {"request_rate": None}}, "workload.request_rate is missing"),
     ({"workload": {"request_rate": -1}}, "workload.request_rate=-1 must be above 0"),
+    (
+        {"workload": {"diurnal": {"peak_over_mean": 2}}, "compare": {"load_by_hour": [1] * 24}},
+        "give workload.diurnal or compare.load_by_hour, not both",
+    ),
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,11 +12,14 @@ from costline.answers.choices import the_model
 from costline.answers.plan import plan
 from costline.answers.plan.what_helps import changed
 from costline.answers.read_scenario import read_scenario
+from costline.answers.scenario import Lengths, Scenario
 from costline.answers.search import ranked, search
+from costline.answers.search.candidates import Candidates
 from costline.answers.sensitivity import sensitivity
 from costline.answers.sensitivity.architecture import architecture
-from costline.answers.sensitivity.around import around
-from costline.answers.sensitivity.what_if import GROUPS, WhatIf
+from costline.answers.sensitivity.around import Around, around
+from costline.answers.sensitivity.assumptions import assumptions
+from costline.answers.sensitivity.what_if import GROUPS, Effect, WhatIf
 from costline.architecture.kv_cache import kv_bytes_per_token
 from costline.architecture.weights import parameters
 from costline.cli.sensitivity import GROUPS as CLI_GROUPS
@@ -280,6 +283,62 @@ def test_a_change_merges_into_blocks():
     other = changed(asked, {"deployment": {"engine": {"max_batched_tokens": 512}}, "workload": {"output_tokens": 7}})
     assert (other.deployment.engine.max_batched_tokens, other.workload.output_tokens) == (512, 7)
     assert other.workload.request_rate == 60
+
+
+SPREAD: dict[str, Any] = {
+    "cv": {"mean": 128, "cv": 0.8},
+    "sd": {"mean": 128, "sd": 40},
+    "distribution": {"distribution": "lognormal", "mean": 128, "sd": 200},
+    "p95": {"mean": 128, "p95": 300},
+    "normal p95": {"distribution": "normal", "mean": 128, "p95": 200},
+    "measured": [16, 64, 100, 332],
+}
+P95 = {
+    "cv": 317.8514,  # log-normal, σ = √ln 1.64: 128 exp(1.645 σ - σ²/2)
+    "sd": 128 + 1.6448536 * 40,
+    "p95": 300,
+    "normal p95": 200,
+}  # fmt: skip
+
+
+def length_effects(asked: Scenario) -> dict[str, Effect]:
+    """Effects of lengths; those of a question with targets need no plan."""
+    base = Around(asked, the_model(asked.model), [], cast(Candidates, None), 0)
+    wanted = ("input_tokens", "output_tokens", "output_p95_tokens")
+    return {effect.name: effect for effect in assumptions(base) if effect.name in wanted}
+
+
+@pytest.mark.parametrize("kind", SPREAD)
+def test_lengths_of_every_kind_can_be_moved(kind: str):
+    lengths = SPREAD[kind]
+    work = {**QUESTION["workload"], "input_tokens": lengths, "output_tokens": lengths}
+    asked = read_scenario(QUESTION, workload=work)
+    found = length_effects(asked)
+    tail = found.pop("output_p95_tokens")
+    for effect in found.values():
+        assert effect.at is not None
+        other = changed(asked, effect.at(300).blocks).workload
+        now, then = (getattr(one, effect.name) for one in (asked.workload, other))
+        assert then.mean == pytest.approx(300)
+        assert then.shape == now.shape
+        assert then.cv2 == pytest.approx(now.cv2)
+    assert tail.at is not None
+    other = changed(asked, tail.at(350).blocks).workload.output_tokens
+    assert isinstance(other, Lengths)
+    assert (other.mean, other.p95, other.shape) == (128, 350, "lognormal")
+    if kind in P95:
+        assert tail.base == pytest.approx(P95[kind], rel=1e-4)
+    if kind == "cv":  # moved to where it is, nothing moves
+        same = changed(asked, tail.at(float(tail.base)).blocks).workload
+        assert same.output_cv2 == pytest.approx(asked.workload.output_cv2)
+
+
+def test_pairs_of_measured_lengths_can_be_moved():
+    work = {"input_tokens": [500, 1500], "output_tokens": [100, 156], "request_rate": 60, "joint_lengths": True}
+    asked = read_scenario(QUESTION, workload=work)
+    for effect in length_effects(asked).values():
+        assert effect.at is not None
+        assert changed(asked, effect.at(300).blocks) != asked
 
 
 # The command

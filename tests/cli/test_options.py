@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
+from costline.answers.workload_block import Arrivals, WorkloadBlock
 from costline.cli import COMMANDS, cli, options
 
 ASKING = [command for command in COMMANDS if command.name in ("plan", "estimate", "frontier", "simulate", "audit")]
@@ -37,6 +38,15 @@ def test_options_stand_in_the_order_in_which_they_are_named():
         "Input tokens of a request.", "Other words.",
     ]  # fmt: skip
     assert command.params[2].default == 3
+
+
+def test_arrivals_are_all_named_and_all_taken():
+    work = {"input_tokens": 8, "output_tokens": 8, "request_rate": 1}
+    said = next(one.help or "" for one in found("arrivals")).rstrip(".").replace(" or ", ", ").split(", ")
+    assert {"gamma(cv)", "weibull(cv)"} < set(said)
+    for word in said:
+        asked = {**work, "arrivals": word.replace("(cv)", "(2)"), "trace": "log.csv" if word == "trace" else None}
+        assert WorkloadBlock.model_validate(asked).arrivals in (word, Arrivals(cv=2), Arrivals(cv=2, gaps="weibull"))
 
 
 def test_every_command_is_there_once():

@@ -32,7 +32,7 @@ def simulation_blocks(flags: dict[str, Any]) -> dict[str, Any]:
 @click.argument("scenario", required=False)
 @flags("model", "accelerator", *LENGTHS, "request_rate", "concurrency", accelerator="Accelerator; repeat for more.")
 @click.option("--trace", metavar="FILE", help="Requests to replay: .csv or .jsonl.")
-@click.option("--arrivals", help="poisson, constant, at_once or trace.")
+@click.option("--arrivals", help="poisson, constant, at_once, trace, gamma(cv) or weibull(cv).")
 @click.option("--requests", type=int, metavar="N", help="Requests to simulate.")
 @click.option("--duration", "duration_s", type=float, metavar="S", help="Seconds in which requests come.")
 @click.option("--seed", type=int, metavar="N", help="A run with the same seed repeats itself.")

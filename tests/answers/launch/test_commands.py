@@ -192,6 +192,21 @@ def test_what_is_admitted_holds_the_longest_request(
     assert launch.servers[0].nodes * launch.servers[0].on_each_node == tp * pp
 
 
+LONGEST: tuple[tuple[dict[str, Any], float], ...] = (
+    ({"input_tokens": {"mean": 4000, "cv": 2.0}}, 40_000),  # log-normal, σ = √ln 5: 4,000 exp(3.09 σ - σ²/2) = 90,000
+    ({"input_tokens": {"mean": 4000, "sd": 1000}}, 4000 + 3 * 1000 + 1024),
+    ({"input_tokens": [100, 200, 60_000]}, 60_000 + 1024),
+    ({"input_tokens": None, "sessions": {"turns": 10, "new_tokens": 500, "think_s": 5}}, 10 * (500 + 1024)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("work", "longest"), LONGEST, ids=["cv", "sd", "measured", "sessions"])
+def test_what_is_admitted_holds_lengths_of_every_kind(work: dict[str, Any], longest: float):
+    admitted = read_launch(row(), scenario(**work)).context_tokens
+    assert longest <= admitted <= 131_072
+    assert admitted <= scenario(**work).workload.longest_tokens + 2048
+
+
 def test_the_engine_of_the_scenario_is_the_default():
     asked = scenario(engine={"name": "sglang", "memory_utilization": 0.7})
     assert "sglang.launch_server" in launch_command(row(), asked)

@@ -29,7 +29,7 @@ class Fleet:
 
     unit: ServingUnit
     requests_per_s: Array
-    """By hour of a day or week."""
+    """On average, by hour of a day or week."""
     replicas: Array
     spares: int
     availability: float | None
@@ -60,9 +60,9 @@ class Fleet:
 
 def the_fleet(question: BillQuestion, unit: ServingUnit, node_accelerators: int, owned: Owning | None) -> Fleet:
     """Replicas by the hour for the question's load, and its spares."""
-    peak = question.asked.workload.request_rate or 0.0
-    rates = peak / question.load.peak * question.load.weights
-    replicas = np.maximum(np.ceil(rates / unit.sustained_requests_per_s - _SLACK), 1.0)
+    load = question.load
+    mean = (question.asked.workload.peak_request_rate or 0.0) / load.peak
+    replicas = np.maximum(np.ceil(mean * load.highest / unit.sustained_requests_per_s - _SLACK), 1.0)
     most = int(np.max(replicas))
     spares, kept = 0, None
     promise = question.asked.bill.redundancy
@@ -70,7 +70,7 @@ def the_fleet(question: BillQuestion, unit: ServingUnit, node_accelerators: int,
         one = _replica_availability(promise, unit, owned)
         spares, kept = _spares(promise, one, most)
     return Fleet(
-        unit=unit, requests_per_s=rates, replicas=replicas, spares=spares, availability=kept,
+        unit=unit, requests_per_s=mean * load.weights, replicas=replicas, spares=spares, availability=kept,
         node_accelerators=node_accelerators,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, model_validator
 
 from costline.answers import block_faults
-from costline.answers.bill.hourly_load import HourlyLoad, hourly_load
+from costline.answers.bill.hourly_load import HourlyLoad, hourly_load, swinging_load
 from costline.answers.bill.trace import Trace, read_trace
 from costline.answers.money_blocks import ApiBlock, LoadByHour, OwnBlock, RentalTerm, RentBlock, Share
 from costline.answers.read_document import read_document
@@ -82,6 +82,8 @@ class BillScenario(Scenario):
     def _a_volume(self) -> BillScenario:
         if self.workload.request_rate is None:
             raise ValueError("workload.request_rate is missing; a volume is needed: add it, or bill.trace")
+        if self.workload.diurnal is not None and self.bill.load_by_hour is not None:
+            raise ValueError("give workload.diurnal or bill.load_by_hour, not both: each says when requests come")
         return self
 
 
@@ -112,7 +114,9 @@ def read_bill(source: str | Path | Mapping[str, Any] | None, **blocks: Any) -> B
     load = hourly_load(block.load_by_hour, trace)
     if trace is not None:
         given["workload"] = workload_of(trace, trace.requests_per_s * load.peak_over_trace * block.scale)
-    return BillQuestion(_validated(given), trace, load)
+    asked = _validated(given)
+    diurnal = asked.workload.diurnal
+    return BillQuestion(asked, trace, load if diurnal is None else swinging_load(diurnal))
 
 
 def _bill_block(given: Mapping[str, Any]) -> BillBlock:

@@ -13,7 +13,7 @@ from costline.answers.assumption import Assumption
 from costline.answers.compare import assumptions as assume
 from costline.answers.compare.costs import MONTH_S, WAYS, Setting
 from costline.answers.compare.scenario import CompareBlock, CompareScenario
-from costline.answers.load_shape import LoadShape, by_hour, flat, in_stages
+from costline.answers.load_shape import LoadShape, by_hour, flat, in_stages, swinging
 from costline.answers.own_node import Owning, owning
 from costline.answers.rental import Rental, the_rental
 from costline.answers.scenario import ScenarioBlock
@@ -105,12 +105,14 @@ def load_shape(asked: CompareScenario) -> LoadShape:
     """How the load is spread over the month."""
     if asked.workload.stages is not None:
         return in_stages(asked.workload.stages)
+    if asked.workload.diurnal is not None:
+        return swinging(asked.workload.diurnal)
     load = asked.compare.load_by_hour
     return flat() if load is None else by_hour(load)
 
 
 def _requests(asked: CompareScenario, shape: LoadShape) -> float:
-    """Requests of a month whose busiest hour has the rate of the question."""
+    """Requests of a month whose busiest hour must be ready for the question's highest rate."""
     return float(round((asked.workload.peak_request_rate or 0.0) / shape.peak * MONTH_S))
 
 

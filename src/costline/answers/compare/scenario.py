@@ -56,6 +56,8 @@ class CompareScenario(Scenario):
             raise ValueError("workload.request_rate is missing; a volume is needed: add it, or workload.stages")
         if work.stages is not None and block.load_by_hour is not None:
             raise ValueError("give workload.stages or compare.load_by_hour, not both: each says when requests come")
+        if work.diurnal is not None and block.load_by_hour is not None:
+            raise ValueError("give workload.diurnal or compare.load_by_hour, not both: each says when requests come")
         return self
 
 

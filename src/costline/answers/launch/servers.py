@@ -14,7 +14,6 @@ from typing import Any, Literal
 from costline.answers.choices import the_model, weight_table
 from costline.answers.launch.plan_row import PlanRow, PoolRow, read_row
 from costline.answers.scenario import Scenario
-from costline.answers.workload_block import Lengths
 from costline.architecture.weights import weight_bytes
 from costline.catalog import find
 from costline.catalog.engine_records import EngineFacts
@@ -25,8 +24,6 @@ from costline.errors import InputError, UnknownIdError
 from costline.quantities import KIB
 
 Role = Literal["serve", "prefill", "decode"]
-Z999 = 3.090232306167813
-"""99.9th percentile of the standard normal: no request in a thousand is longer than what is admitted."""
 BLOCK_TOKENS = 16
 """The scenario's own default: only another one is passed on."""
 
@@ -205,14 +202,6 @@ def _draft(plan: PlanRow) -> Draft | None:
     return Draft(draft.hf_id or draft.id, plan.speculation.tokens)
 
 
-def _longest(lengths: float | Lengths) -> float:
-    """A length that one in a thousand exceeds, if lengths are log-normal."""
-    if not isinstance(lengths, Lengths):
-        return lengths
-    spread = math.sqrt(math.log1p(lengths.lognormal_cv2)) if lengths.p95 else 0.0
-    return lengths.mean * math.exp(Z999 * spread - spread * spread / 2.0)
-
-
 def _context_tokens(scenario: Scenario, model: Model) -> int:
     """What the engine must admit: what the scenario sets, else its longest requests, and up to 2,048 tokens more."""
     given = scenario.deployment.engine.max_context_tokens
@@ -221,6 +210,5 @@ def _context_tokens(scenario: Scenario, model: Model) -> int:
         return given
     if scenario.workload.trace is not None and most:
         return most
-    needed = _longest(scenario.workload.input_tokens) + _longest(scenario.workload.output_tokens)
-    rounded = (math.ceil(needed / KIB) + 1) * KIB
+    rounded = (math.ceil(scenario.workload.longest_tokens / KIB) + 1) * KIB
     return min(rounded, most) if most else rounded

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from costline.answers.lengths_block import Z95
 from costline.answers.plan.what_helps import RELAX, target_words, targets_ms
 from costline.answers.scenario import Lengths
 from costline.answers.sensitivity.around import Around
@@ -34,9 +38,8 @@ def _tokens(base: Around, field: str, label: str) -> Effect:
     now = work.input_mean if field == "input_tokens" else work.output_mean
 
     def blocks(value: float) -> dict[str, Any]:
-        lengths, factor = getattr(work, field), value / now
-        p95 = lengths.p95 * factor if isinstance(lengths, Lengths) and lengths.p95 else None
-        changed: dict[str, Any] = {field: value if p95 is None else {"mean": value, "p95": p95}}
+        factor = value / now
+        changed: dict[str, Any] = {field: _scaled(getattr(work, field), value)}
         if field == "input_tokens":
             prefix = work.prefix
             same_share = {name: getattr(prefix, name) * factor for name in ("cached_tokens", "shared_tokens")}
@@ -51,6 +54,17 @@ def _tokens(base: Around, field: str, label: str) -> Effect:
         note="cached tokens keep their share of the prompt" if field == "input_tokens" else "",
     )  # fmt: skip
     return ranged(effect, max(now / RELAX, 1.0), most)
+
+
+def _scaled(lengths: float | Lengths, mean: float) -> Any:
+    """Lengths of another mean and the same relative spread, as keys to change; `cv` stays as it is."""
+    if not isinstance(lengths, Lengths):
+        return mean
+    factor = mean / lengths.mean
+    if lengths.empirical is not None:
+        return [max(tokens * factor, 1.0) for tokens in lengths.empirical]
+    given = {name: getattr(lengths, name) for name in ("p95", "sd")}
+    return {"mean": mean, **{name: tokens * factor for name, tokens in given.items() if tokens is not None}}
 
 
 def _loads(base: Around) -> list[Effect]:
@@ -108,15 +122,32 @@ def _bursts(base: Around) -> Effect:
 
 def _tail(base: Around) -> Effect:
     work = base.scenario.workload
-    lengths, mean = work.output_tokens, work.output_mean
-    now = lengths.p95 if isinstance(lengths, Lengths) and lengths.p95 else mean
+    mean, now = work.output_mean, _p95(work.output_tokens)
+    others = dict.fromkeys(("cv", "sd", "distribution", "empirical"))
+
+    def blocks(p95: float) -> dict[str, Any]:
+        lengths = {"mean": mean, "p95": p95, **others}
+        return {"workload": {"output_tokens": lengths, "length_correlation": None, "joint_lengths": False}}
+
     effect = Effect(
         name="output_p95_tokens", group="assumptions", label="p95 of the output length", unit="tokens", base=now,
-        at=lambda value: _number(
-            value, "tokens", lambda p95: {"workload": {"output_tokens": {"mean": mean, "p95": p95}}}
-        ),
+        at=lambda value: _number(value, "tokens", blocks),
     )  # fmt: skip
     return ranged(effect, mean, max(LONG_TAIL * mean, now))
+
+
+def _p95(lengths: float | Lengths) -> float:
+    """The 95th percentile, no less than the mean."""
+    if not isinstance(lengths, Lengths):
+        return lengths
+    if lengths.p95 is not None:
+        return lengths.p95
+    if lengths.empirical is not None:
+        return max(float(np.percentile(lengths.empirical, 95)), lengths.mean)
+    if lengths.shape == "normal":
+        return lengths.mean * (1 + Z95 * math.sqrt(lengths.cv2))
+    spread = math.sqrt(math.log1p(lengths.cv2))
+    return lengths.mean * math.exp(Z95 * spread - spread**2 / 2)
 
 
 def _targets(base: Around) -> list[Effect]:
