@@ -147,9 +147,12 @@ def _product(machine: Machine, word: str) -> Product:
     family, engine, overheads = machine.chip.family, machine.engine, machine.overheads
     kernel = _quicker(gemm_kernel(family, word, engine)[0], machine)
     math = MATH_OF.get(word, word)
-    # In a graph the kernel that quantises is one pass like any other, whatever it cost to launch in the timings.
+    # In a graph the kernel that quantises is one pass like any other, whatever it cost to launch in the timings; where
+    # a tensor has one scale, the norm or activation before it writes the narrow format itself.
     plain = _quicker(gemm_kernel(family, "bf16", engine)[0], machine)
-    fused_s = min(as_array(kernel.floor_s).item(), as_array(plain.floor_s).item() + overheads.pointwise_floor_s)
+    alone_s = 0.0 if word == "fp8" else overheads.pointwise_floor_s
+    fused_s = min(as_array(kernel.floor_s).item(), as_array(plain.floor_s).item() + alone_s)
+    kernel = replace(kernel, quantise_passes=0.0) if word == "fp8" else kernel
     fraction = kernel.flop_fraction
     if not machine.timed and machine.efficiency.id != "default":
         fraction = _fraction(machine.efficiency, unit_format(machine.chip, math)) or fraction
