@@ -146,3 +146,10 @@ def test_each_parameter_belongs_to_a_kernel():
     assert {key for _, keys in KERNELS.values() for key in keys} == set(PARAMETERS)
     for record, keys in KERNELS.values():
         assert sorted(PARAMETERS[key].field for key in keys) == sorted(field.name for field in fields(record))
+
+
+@pytest.mark.parametrize(("family", "used"), [("hopper", "hopper"), ("turing", "ampere"), ("cdna3", "default")])
+def test_the_numbers_of_a_kernel_name_their_source(family: str, used: str):
+    found = kernels.parameters_of("gemm", family)
+    assert (found.family, found.provenance.source) == (used, "kernel-study")
+    assert found.provenance.kind == ("inferred" if used == "default" else "measured")

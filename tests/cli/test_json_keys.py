@@ -247,7 +247,7 @@ def test_a_price_given_by_the_user_is_named_as_such(call: Call):
 
 def test_sources_as_a_table(call: Call):
     text = call(*ESTIMATE, "--sources").stdout
-    assert "roofline_time_s" in text
+    assert "gemm_time_s" in text
     assert "[kwon-2023]" in text
 
 

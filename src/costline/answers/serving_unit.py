@@ -23,7 +23,7 @@ from costline.answers.search.rows import plain_row
 from costline.answers.sources import plan_sources
 from costline.architecture.sharding import layout
 from costline.catalog.records import Chip, Model, System
-from costline.catalog.residuals import basis, model_class, spread
+from costline.catalog.residuals import basis, model_class, residuals_provenance, spread
 from costline.errors import InfeasibleError
 
 LOADS = 128
@@ -50,6 +50,8 @@ class ServingUnit:
     """Measured over predicted throughput of such systems, p10 and p90; (1, 1) without calibration."""
     speed_basis: str
     """What that range rests on; empty without calibration."""
+    speed_source: str
+    """Key of where it is from."""
     sources: tuple[Used, ...]
 
 
@@ -78,6 +80,7 @@ def serving_unit(scenario: Scenario) -> ServingUnit:
         prefill_share=prefill_share(group, row, scenario, most),
         speed_range=spread(*whose) if calibrated else (1.0, 1.0),
         speed_basis=basis(*whose) if calibrated else "",
+        speed_source=residuals_provenance(model_class(model)).source if calibrated else "",
         sources=plan_sources([group], scenario, model),
     )
 

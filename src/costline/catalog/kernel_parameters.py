@@ -25,6 +25,7 @@ from costline.catalog.kernel_records import (
     ThroughputExchange,
 )
 from costline.catalog.read import Block, Entry, Field, Number, Table, Text, read_all
+from costline.catalog.records import Provenance
 from costline.errors import CatalogError
 from costline.quantities import GIGA, MICRO, NANO
 
@@ -148,6 +149,7 @@ class KernelParameters:
     held_out: Mapping[Selector, Mapping[str, float]]
     fitted_on: str
     rows: int
+    provenance: Provenance
 
     @property
     def fitted_numbers(self) -> int:
@@ -192,4 +194,5 @@ def _checked(entry: Entry) -> KernelParameters:
         held_out={_selector(text, entry.where): one for text, one in values["held_out"].items()},
         fitted_on=values["fitted_on"],
         rows=values["rows"],
+        provenance=entry.provenance[""],
     )

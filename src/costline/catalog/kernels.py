@@ -15,7 +15,15 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
-from costline.catalog.kernel_parameters import ENGINES, KERNELS, PARAMETERS, Parameter, Selector, kernel_parameters
+from costline.catalog.kernel_parameters import (
+    ENGINES,
+    KERNELS,
+    PARAMETERS,
+    KernelParameters,
+    Parameter,
+    Selector,
+    kernel_parameters,
+)
 from costline.catalog.kernel_records import (
     Basis,
     DecodeAttentionKernel,
@@ -91,17 +99,21 @@ def _value(parameter: Parameter, table: Mapping[Selector, float], question: Sele
     return median(table.values())
 
 
+def parameters_of(kernel: str, family: str) -> KernelParameters:
+    """The numbers of a kernel on a family, or those of the family or the median that stands in."""
+    known = kernel_parameters()
+    families = (family, FAMILY_STANDS_IN.get(family, "default"), "default")
+    return next(known[one, kernel] for one in families if (one, kernel) in known)
+
+
 def _choose(kernel: str, family: str, *words: str) -> tuple[Any, Basis]:
     """The record of one kernel for a family and the words of a question, and what it rests on."""
-    known = kernel_parameters()
+    known, one = kernel_parameters(), parameters_of(kernel, family)
     notes: list[str] = []
-    used = family
-    if (used, kernel) not in known:
-        used = FAMILY_STANDS_IN.get(family, "default")
-        used = used if (used, kernel) in known else "default"
+    used = one.family
+    if used != family:
         stand_in = "the median of all families" if used == "default" else used
         notes.append(f"family {family} was not timed: {stand_in} stands in")
-    one = known[used, kernel]
     question = frozenset(word for word in words if word)
     record, keys = KERNELS[kernel]
     values = {

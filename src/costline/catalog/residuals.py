@@ -10,8 +10,8 @@ from typing import Literal
 
 from costline.catalog.efficiency import efficiencies
 from costline.catalog.kernel_parameters import kernel_parameters
-from costline.catalog.read import Block, Field, Number, read_all
-from costline.catalog.records import Chip, Model, Residuals
+from costline.catalog.read import Block, Entry, Field, Number, read_all
+from costline.catalog.records import Chip, Model, Provenance, Residuals
 
 Quantity = Literal["tpot", "ttft", "throughput"]
 QUANTITIES = ("tpot", "ttft", "throughput")
@@ -36,10 +36,18 @@ def model_class(model: Model) -> str:
 
 
 @lru_cache(maxsize=1)
+def _entries() -> dict[str, Entry]:
+    return read_all("residuals", _BLOCK, "calibration", "residuals.yml")
+
+
 def all_residuals() -> dict[str, dict[str, Residuals]]:
     """Measured over predicted by kind of model and quantity."""
-    entries = read_all("residuals", _BLOCK, "calibration", "residuals.yml")
-    return {id: dict(entry.values) for id, entry in entries.items()}
+    return {id: entry.values for id, entry in _entries().items()}
+
+
+def residuals_provenance(kind: str) -> Provenance:
+    """Where the residuals of a kind of model are from."""
+    return _entries()[kind].provenance[""]
 
 
 def spread(chip: Chip, kind: str, quantity: str) -> tuple[float, float]:

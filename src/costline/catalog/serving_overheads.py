@@ -54,7 +54,7 @@ class ServingOverheads:
 
     def over(self, steps: StepOverheads) -> StepOverheads:
         """The numbers of `steps.yml` with those that whole runs gave in their place."""
-        known = {one.name for one in fields(StepOverheads)} - {"engine", "notes"}
+        known = {one.name for one in fields(StepOverheads)} - {"engine", "notes", "provenance"}
         mine = {name: getattr(self, name, None) for name in known}
         return replace(steps, **{name: value for name, value in mine.items() if value is not None})
 

@@ -6,10 +6,12 @@ Knows the file's keys and which engine stands in for one that was never measured
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from costline.catalog.read import Block, Field, Flag, Number, Text, read_all
+from costline.catalog.records import Provenance
 from costline.quantities import MICRO, MILLI, NANO
 
 ENGINE_NAMES = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "trt-llm": "trtllm"}
@@ -59,6 +61,7 @@ class StepOverheads:
     latent_stream_interval: float = 1.0
     """Tokens after which the engine's recipes for latent attention send the next ones."""
     notes: str = ""
+    provenance: Mapping[str, Provenance] = field(default_factory=dict[str, Provenance])
 
 
 _SHARE = Number(positive=True, maximum=1.5)
@@ -93,7 +96,7 @@ _BLOCK = Block(
 def all_step_overheads() -> dict[str, StepOverheads]:
     """By engine; `default` stands in for engines that were not measured."""
     entries = read_all("steps", _BLOCK, "calibration", "steps.yml")
-    return {id: StepOverheads(engine=id, **entry.values) for id, entry in entries.items()}
+    return {id: StepOverheads(engine=id, **entry.values, provenance=entry.provenance) for id, entry in entries.items()}
 
 
 def step_overheads(engine: str) -> StepOverheads:

@@ -7,7 +7,7 @@ from typing import Any
 
 from costline.answers.answer import Used
 from costline.answers.bill.question import Billed
-from costline.answers.prices.rows import equations_used
+from costline.answers.citing import equations_used
 from costline.money import api_bill, availability, carbon, egress, fleet_mix, own, power, price
 
 _EQUATIONS: tuple[Callable[..., Any], ...] = (

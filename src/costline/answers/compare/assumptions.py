@@ -36,7 +36,7 @@ def speed(unit: ServingUnit) -> Assumption:
     low, high = unit.speed_range
     return Assumption(
         name="speed", label="speed of the deployment", unit="of the predicted", low=low, likely=1.0, high=high,
-        kind="measured" if unit.speed_basis else "computed", source="calibration", note=unit.speed_basis,
+        kind="measured" if unit.speed_basis else "computed", source=unit.speed_source, note=unit.speed_basis,
     )  # fmt: skip
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from costline.answers.answer import Used
+from costline.answers.citing import equations_used
 from costline.answers.compare.question import Question
-from costline.answers.prices.rows import equations_used
 from costline.money import api_bill, availability, break_even, depreciation, own, power, price, volume
 
 _EQUATIONS: tuple[Callable[..., Any], ...] = (

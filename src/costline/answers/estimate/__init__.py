@@ -112,8 +112,8 @@ def estimate(
     if asked is not None:
         bounds = (decode["lower_bound_s"], prefill["lower_bound_s"])
         data["serving"] = serving_block(runner, asked, where, bounds, calibrated=calibration != "none")
-    words = summary(data, record)
-    return Answer("estimate", data, tables(data), charts(data), words, step_sources(record, site, paid, calibration))
+    used = step_sources(runner, where, paid, loaded=asked is not None)
+    return Answer("estimate", data, tables(data), charts(data), summary(data, record), used)
 
 
 def _decoding(record: Model, batch: float, context: float | None, asked: Asked | None) -> tuple[float, float]:

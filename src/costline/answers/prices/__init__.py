@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from costline.answers.answer import Answer
+from costline.answers.citing import equations_used
 from costline.answers.prices import history_view as history_view
 from costline.answers.prices import view as view
 from costline.answers.prices.rows import (
@@ -15,7 +16,6 @@ from costline.answers.prices.rows import (
     card_source,
     crossing,
     declines,
-    equations_used,
     freshness,
     level_row,
     point_rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -72,13 +72,6 @@ def point_source(point: PricePoint) -> Used:
     where = point.provenance
     value = f"${point.input_usd_per_mtok} / ${point.output_usd_per_mtok} per Mtok of input / output"
     return Used(f"{point.model} {point.date or 'first price'}", value, where.kind, where.source, where.retrieved)
-
-
-def equations_used(*functions: Callable[..., Any]) -> tuple[Used, ...]:
-    """Equations among what an answer used."""
-    from costline.answers.sources import _equations  # pyright: ignore[reportPrivateUsage]
-
-    return tuple(_equations(functions))
 
 
 def point_rows(points: Sequence[PricePoint], end: str) -> list[Row]:

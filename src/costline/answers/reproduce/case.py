@@ -11,9 +11,10 @@ from functools import cache
 
 from costline.answers.answer import Used
 from costline.answers.choices import Price, activation_format, the_rates, the_site, weight_table
+from costline.answers.search.columns import Engine
 from costline.answers.sources import step_sources
 from costline.architecture.operations import Formats, Segment
-from costline.architecture.sharding import Layout
+from costline.architecture.sharding import Layout, layout
 from costline.catalog.efficiency import efficiency
 from costline.catalog.models import find_model
 from costline.catalog.records import Model
@@ -77,8 +78,9 @@ class Case:
         return step_time(self.model, [part], where, self.formats, self.rates[calibration])
 
     def sources(self, usd_per_hour: float) -> tuple[Used, ...]:
-        """Facts and equations that the case rests on."""
-        return step_sources(self.model, self.site, Price(usd_per_hour, None), CALIBRATED)
+        """Facts and equations that the case rests on, as of a replica that fills a scale-up domain."""
+        engine = Engine(self.model, self.formats, self.rates[CALIBRATED], self.site)
+        return step_sources(engine, layout(tp=self.site.system.fabric.domain_size), Price(usd_per_hour, None))
 
 
 @cache

@@ -103,9 +103,10 @@ def _effects(group: str, base: Around, question: Scenario) -> list[Effect]:
 
 
 def _assumed(rows: Sequence[Mapping[str, Any]]) -> list[Used]:
-    """The ranges, which are a choice of this answer and no facts."""
+    """The ranges, which are a choice of this answer and no facts, but for the measured one of step times."""
     return [
         Used(f"range of {row['label']}", f"{row['low_words'] or row['base']} to {row['high_words'] or row['base']}",
              "assumed", "assumed", "")
         for row in rows
+        if row["name"] != "step_time"
     ]  # fmt: skip

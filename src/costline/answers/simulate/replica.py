@@ -156,7 +156,7 @@ def replica_of(
     if drafter is not None:
         tokens = capacity_tokens(engine, drafter, where, context)
     price = the_price(asked.price, site.chip)
-    facts = step_sources(model, site, price, asked.calibration) + _serving_fact(site.engine.engine, asked.calibration)
+    facts = step_sources(engine, where, price) + _serving_fact(site.engine.engine, asked.calibration)
     return Replica(engine, where, replicas, label, tokens, price, facts, planned is not None, drafter, role)
 
 
