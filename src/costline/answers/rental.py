@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from costline.answers.answer import Used
 from costline.answers.assumption import Assumption, settled
-from costline.answers.choices import the_price
+from costline.answers.choices import Price, the_price
+from costline.answers.citing import price_used
 from costline.answers.money_blocks import RentBlock
 from costline.answers.scenario import PriceBlock
 from costline.catalog import find
@@ -48,9 +49,8 @@ def the_rental(block: RentBlock, chip: Chip, replica: int, today: datetime.date,
         _assumption(min(by_price), likely, max(by_price)), kind=known.kind, source=offer.id, date=offer.date,
         note=f"{offer.provider} {offer.term}{spread}",
     )  # fmt: skip
-    value = f"${likely:g}/hour, {offer.provider} {offer.term} of {offer.date}"
-    fact = Used(f"price of {chip.id}", value, known.kind, known.source, known.retrieved)
-    return Rental(f"rented {offer.term}", cost, offer.term != "reserved", lot, (fact,))
+    facts = price_used(chip.id, Price(likely, offer))
+    return Rental(f"rented {offer.term}", cost, offer.term != "reserved", lot, facts)
 
 
 def _is_given(block: RentBlock, price: PriceBlock) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from costline.answers.answer import Used
 from costline.answers.bill.question import Billed
-from costline.answers.citing import equations_used
+from costline.answers.citing import equations_used, fact_used
 from costline.money import api_bill, availability, carbon, egress, fleet_mix, own, power, price
 
 _EQUATIONS: tuple[Callable[..., Any], ...] = (
@@ -24,7 +24,7 @@ def bill_sources(found: Billed) -> tuple[Used, ...]:
     facts = [fact for one in (*found.apis, *rentals) for fact in one.facts]
     grid = found.grid.provenance[""]
     value = f"{found.grid.g_co2e_per_kwh:g} g CO2e per kWh, {found.grid.year}"
-    facts.append(Used(f"grid {found.grid.id}", value, grid.kind, grid.source, grid.retrieved))
+    facts.append(fact_used(f"grid {found.grid.id}", value, grid))
     numbers = [one.used() for one in (found.machines.numbers.values() if found.machines else ())]
     trace = found.question.trace
     if trace is not None:

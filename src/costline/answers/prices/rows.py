@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from costline.answers.answer import Used
+from costline.answers.citing import fact_used
 from costline.catalog import api_history, api_prices
 from costline.catalog.api_records import ApiPrice, PricePoint, Rate, Rates
 from costline.money import price_history
@@ -64,14 +65,14 @@ def card_source(card: ApiPrice) -> Used:
     prices = " / ".join(f"${price_of(card.rates, kind)}" for kind in KINDS[:2])
     since = f" since {card.valid_from}" if card.valid_from else ""
     value = f"{prices} per Mtok of input / output{since}"
-    return Used(f"{card.provider} {card.model}", value, where.kind, where.source, where.retrieved)
+    return fact_used(f"{card.provider} {card.model}", value, where)
 
 
 def point_source(point: PricePoint) -> Used:
     """A price of a history among the facts that an answer used."""
     where = point.provenance
     value = f"${point.input_usd_per_mtok} / ${point.output_usd_per_mtok} per Mtok of input / output"
-    return Used(f"{point.model} {point.date or 'first price'}", value, where.kind, where.source, where.retrieved)
+    return fact_used(f"{point.model} {point.date or 'first price'}", value, where)
 
 
 def point_rows(points: Sequence[PricePoint], end: str) -> list[Row]:
