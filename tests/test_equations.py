@@ -79,6 +79,7 @@ def at(tp: Any = 1, pp: Any = 1, dp: Any = 1) -> sharding.Layout:
 CASES = [
     # architecture
     case(experts.expected_distinct_experts, experts=(16, 512), top_k=(1, 16), tokens=(0, 10_000)),
+    case(experts.touched_experts, experts=(16, 512), top_k=(1, 16), tokens=(0, 10_000), shape=(0.8, 50)),
     case(messages.distinct_destinations, devices=COUNT, top_k=(1, 16)),
     *(case(lambda tokens, options=options: visible.visible_pairs(tokens, **options), "visible_pairs", tokens=TOKENS)
       for options in ({}, {"window_tokens": 100}, {"chunk_tokens": 100})),

@@ -5,8 +5,6 @@ Knows numbers of experts and tokens. Knows no weights and no chip.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from costline.quantities import Array, as_array
@@ -38,7 +36,7 @@ def expected_distinct_experts(experts: object, top_k: object, tokens: object) ->
     return number * (1 - missed)
 
 
-def touched_experts(experts: object, top_k: object, tokens: object, shape: float = math.inf) -> Array:
+def touched_experts(experts: object, top_k: object, tokens: object, shape: object = np.inf) -> Array:
     """Routed experts of one layer that a step touches on average where some experts are more popular than others.
 
     Equation
@@ -48,7 +46,7 @@ def touched_experts(experts: object, top_k: object, tokens: object, shape: float
         experts  E  [1]      array   > 0, routed experts of the layer
         top_k    k  [1]      array   experts that one token uses, 0 < k <= E
         tokens   T  [token]  array   >= 0, tokens of the step
-        shape    a  [1]      scalar  > 0; 1 = popularity falls off exponentially, inf = all alike
+        shape    a  [1]      array   > 0; 1 = popularity falls off exponentially, inf = all alike
 
     Returns
         E_d  [1]  array, the broadcast shape; k for one token, towards E for many
@@ -61,8 +59,8 @@ def touched_experts(experts: object, top_k: object, tokens: object, shape: float
     >>> touched_experts(128, 4, [1, 32, 512], 1.0).round(1).tolist(), float(touched_experts(128, 4, 32).round(1))
     ([4.0, 65.0, 120.7], 81.7)
     """
-    if math.isinf(shape):
-        return expected_distinct_experts(experts, top_k, tokens)
-    number = as_array(experts)
-    half = np.maximum(shape * (number / as_array(top_k) - 1) + (shape - 1) / 2, np.finfo(float).tiny)
-    return number * (1 - np.power(1 + as_array(tokens) / half, -shape))
+    number, alike = as_array(experts), np.isinf(as_array(shape))
+    uneven = np.where(alike, 1.0, as_array(shape))
+    half = np.maximum(uneven * (number / as_array(top_k) - 1) + (uneven - 1) / 2, np.finfo(float).tiny)
+    popular = number * (1 - np.power(1 + as_array(tokens) / half, -uneven))
+    return np.where(alike, expected_distinct_experts(experts, top_k, tokens), popular)

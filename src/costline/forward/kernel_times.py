@@ -75,6 +75,10 @@ def products_time(
     return found
 
 
+BALANCED_BEYOND = 8
+"""Experts on more devices than one node's are dealt anew by load, popular ones held twice: only chance is left."""
+
+
 def experts_time(
     moe: Moe, hidden: int, tokens: Array, *, where: Layout, formats: Formats, machine: Machine
 ) -> Timed:
@@ -85,7 +89,8 @@ def experts_time(
     devices = where.ep
     shape = machine.overheads.routing_shape
     distinct = np.maximum(touched_experts(moe.experts, moe.top_k, tokens, shape) / devices, 1.0)
-    pairs = np.maximum(busiest_pairs(tokens * moe.top_k, devices, moe.experts * shape), distinct)
+    alike = np.where(devices > BALANCED_BEYOND, np.inf, moe.experts * shape)
+    pairs = np.maximum(busiest_pairs(tokens * moe.top_k, devices, alike), distinct)
     width = as_array(moe.expert_width * moe.matrices / GATED_MATRICES) * devices / (where.tp * where.dp)
     dim, width = padded_sides(moe.latent_dim or hidden, width, kind, weights)
     near = tokens / where.dp
@@ -104,7 +109,7 @@ def experts_time(
     return Timed(time_s, as_array(kernel.floor_s))
 
 
-def busiest_pairs(pairs: Array, devices: Array, alike: float = math.inf) -> Array:
+def busiest_pairs(pairs: Array, devices: Array, alike: Array | float = math.inf) -> Array:
     """Pairs of token and expert on the busiest of the devices that experts are spread over.
 
     Equation
@@ -113,7 +118,7 @@ def busiest_pairs(pairs: Array, devices: Array, alike: float = math.inf) -> Arra
     Parameters
         pairs    P  [1]  array   >= 0, of all devices
         devices  R  [1]  array   >= 1
-        alike    n  [1]  scalar  > 0, experts times the shape of their popularity; inf = tokens choose uniformly
+        alike    n  [1]  array   > 0, experts times the shape of their popularity; inf = tokens choose uniformly
 
     Returns
         p  [1]  array, the broadcast shape; P for one device
