@@ -133,7 +133,9 @@ RULES: tuple[Rule, ...] = (
         sharding.stage_share, memory.weight_bytes_per_device, memory.pool_bytes, memory.max_batch,
     )),
     Rule(lambda path: path.states, (mixers.state_parameters, kv_cache.layer_state_bytes)),
-    Rule(lambda path: path.routed, (experts.touched_experts, messages.distinct_destinations)),
+    Rule(lambda path: path.routed, (
+        experts.touched_experts, experts.expected_distinct_experts, messages.distinct_destinations,
+    )),
     Rule(lambda path: path.kernels, (gemm.gemm_time_s, corner.rounded_corner_s, corner.missed_share), ("gemm",)),
     Rule(lambda path: path.kernels, (prefill_attention.prefill_attention_time_s,)),
     Rule(
