@@ -256,8 +256,8 @@ def test_two_numbers_give_every_curve_within_2_percent(shared: Path):
 
 @pytest.mark.parametrize(("drafted", "tokens", "measured"), [(2, 1.89, 1.364), (4, 2.08, 1.288)])
 def test_one_sequence_with_an_eagle_head(drafted: int, tokens: float, measured: float):
-    """vLLM pull request 16035: Llama 3 8B with an EAGLE head on MT-bench, batch 1, tokens of a round as measured. Its head
-    ran outside a captured graph, which costline's does not."""
+    """vLLM pull request 16035: Llama 3 8B with an EAGLE head on MT-bench, batch 1, tokens of a round as measured. Its
+    head ran outside a captured graph, which costline's does not."""
     served = engine("llama-3.1-8b", "h100-sxm", "bf16")
     draft = drafter(served, draft="eagle", acceptance=0.6)
     gain = float(step_gain(served, draft, drafted, [1.0], tp=1)[0]) / float(draft.tokens(drafted)) * tokens
