@@ -64,8 +64,8 @@ PRIOR = 0.06
 """Pull of each log number to its start: what the runs cannot tell stays there."""
 REFIT_STEPS = 3
 """Steps of a fit without one group, from the optimum of all."""
-HOST_BOUND = ("gap vllm h200-sxm Qwen3-235B-A22B",)
-"""Not fitted: fp8 blocks launched one by one outside a captured graph, a flat step whatever the batch."""
+FLAT = ("gap vllm h200-sxm Qwen3-235B-A22B",)
+"""Not fitted: a flat step whatever the batch, shorter with more devices, as if each step read all experts."""
 NOISY = ("inferencex sglang b200-sxm DeepSeek-R1",)
 """First tokens not fitted: the same sweep scatters by its own size, as where warm-up is in the mean."""
 KEYS = {
@@ -105,7 +105,7 @@ class Fit:
         self.loops = loops
         counts = dict(zip(*np.unique(loops.votes, return_counts=True), strict=True))
         self.weights = np.array([1 / np.sqrt(counts[vote]) for vote in loops.votes])
-        self.weights = self.weights * ~np.isin(loops.groups_without_format, HOST_BOUND)
+        self.weights = self.weights * ~np.isin(loops.groups_without_format, FLAT)
 
     def errors(self, numbers: Array) -> Array:
         """Weighted log errors [quantity, row]; 0 where nothing is compared."""
