@@ -40,6 +40,7 @@ calibrate: $(VENV)/.stamp ## Fit the coefficients of catalog/data/calibration fr
 	@$(BIN)/python tools/calibrate_kernels.py $(SHARED)
 	@$(BIN)/python tools/calibrate_steps.py $(SHARED)
 	@$(BIN)/python tools/calibrate.py $(SHARED)
+	@$(BIN)/python tools/calibrate_serving.py $(SHARED)
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

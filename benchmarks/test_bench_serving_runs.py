@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from costline.measure.vllm_runs import read_vllm_runs
+
 pytestmark = pytest.mark.bench
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -17,12 +19,12 @@ IN_PROCESS_S = 0.03
 
 def runs() -> Any:
     """The runs with their scenarios, where the measured file is."""
-    import calibrate_serving
+    import whole_runs
 
     shared = ROOT.parent / "shared"
     if not shared.is_dir():
         pytest.skip("needs the shared/ folder of measured data beside the repository")
-    return calibrate_serving, calibrate_serving.read_vllm_runs(shared / "measured" / calibrate_serving.FILE)
+    return whole_runs, read_vllm_runs(shared / "measured" / whole_runs.FILE)
 
 
 def test_whole_runs_of_vllm(benchmark: Any, capsys: pytest.CaptureFixture[str]):

@@ -1,191 +1,200 @@
-"""Fit the numbers of catalog/data/calibration/serving.yml to whole runs of vLLM, and say how far each run is off.
+"""Fit what serving adds to steps on whole runs of vLLM; write catalog/data/calibration/serving.yml.
 
-    python tools/calibrate_serving.py [SHARED] [--fit] [--leave-out]
+python tools/calibrate_serving.py SHARED            fit, print the errors, write the file
+python tools/calibrate_serving.py SHARED --check    the same, but only say whether the file would change
+python tools/calibrate_serving.py SHARED --table    only print how far each stage is off with the file's numbers
 
-First to step times at the measured number of requests in flight, which feedback cannot disturb; then through the
-simulator. Prints a table of residuals by stage; with --leave-out each model is predicted by a fit to the others.
+The fit sees the means over four draws of arrivals; errors are of means over six other draws, and of models that the
+numbers were fitted without (each model in turn). No number belongs to a model. What is not fitted here is that of
+`steps.yml`, so fit that first.
 """
+
+# ruff: noqa: E402  the number of threads must be set before numpy is imported
 
 from __future__ import annotations
 
+import os
+
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from scipy.optimize import least_squares
 
-from costline.answers.choices import the_model
-from costline.answers.read_scenario import read_scenario
-from costline.answers.scenario import Scenario
-from costline.answers.simulate import step_table as tables
-from costline.answers.simulate.measures import latencies
-from costline.answers.simulate.replica import Replica, the_replica
-from costline.answers.simulate.run import setting
-from costline.catalog.serving_overheads import ServingOverheads, serving_overheads
-from costline.measure.vllm_runs import METRICS, VllmRun, read_vllm_runs
+from costline.catalog.read import DATA
+from costline.catalog.serving_overheads import all_serving_overheads, serving_overheads
+from costline.measure.kernels.calibration import same_numbers
+from costline.measure.vllm_runs import VllmRun, read_vllm_runs
+from costline.quantities import Array, as_array
+from serving_file import KEYS, Seen, as_written, range_of, serving_text, step_ratios, summary, words
+from whole_runs import FILE, SEEDS, Case, Numbers, Row, cases, errors, labelled, table
 
-ROOT = Path(__file__).resolve().parents[1]
-FILE = "vllm_experiments_calibration.json"
-FITTED = (
-    "floor_share", "host_step_s", "sampler_s", "decode_attention_share", "attention_item_share", "collective_floor_s",
-    "launch_layer_s", "launch_moe_layer_s", "request_s",
-)  # fmt: skip
-"""Nine numbers, shared by all models."""
-MORE_PROMPTS = {"reasoning-lite": 6}
-"""Loads that behave as if they had so many times the prompts that their label says."""
+TARGET = DATA / "calibration" / "serving.yml"
+START = {
+    "pointwise_floor_s": 2.7e-6,
+    "moe_layer_s": 46e-6,
+    "request_s": 10e-3,
+    "attention_item_share": 1.0,
+    "sampler_s": 280e-12,
+    "launch_layer_s": 500e-6,
+    "launch_moe_layer_s": 140e-6,
+}
+"""Where the fit of each number begins, and what it is pulled to."""
+NOTHING = {"host_step_s": 0.0, "host_sequence_s": 0.0, "decode_attention_share": 1.0}
+"""Set, since fits take them there: the host works beside the step before, and decode attention is as it was timed."""
+OF_STEPS = ("floor_share", "collective_floor_s", "mixed_layer_s", "mixed_step_s")
+"""Not stated: the number of `steps.yml` holds."""
+NAMES = tuple(START)
+FROM: Array = np.log(as_array(list(START.values())))
 WEIGHTS = {"e2e_mean": 1.0, "itl_mean": 0.5, "ttft_mean": 0.5, "ttft_p90": 0.25, "e2e_p99": 0.15, "ttft_p99": 0.03}
-SCALE = 0.003
-"""Errors above it count by their size rather than its square, so that one odd stage does not bend the others."""
-SEEDS = (11, 12, 13, 14)
-"""Arrivals of the fit: what is compared is the mean of the predictions, so that no number follows one draw's queue."""
-UNSEEN = (0, 21, 22, 23, 24, 25)
-"""Arrivals of the table: none of the fit's."""
+SOFT = 0.003
+"""Log errors above it count by their size rather than its square, so that one odd stage does not bend the others."""
+PRIOR = 0.003
+"""Pull of each log number to its start: what the runs cannot tell stays there."""
+DIFFERENCE = 0.04
+"""Of log numbers in the Jacobian: the simulator is bumpy below."""
+FARTHEST = 0.7
+"""A log number moves in one step of the fit."""
+MOST_STEPS = 16
+SHARES = (1.0, 0.5, 0.25, 0.1)
+"""Of a step, tried in turn."""
+SETTLED = 1e-3
+"""Relative gain of a step below which the fit is done."""
+LINEAR_STEPS, REFIT_STEPS = 30, 8
 
 
 @dataclass(frozen=True)
-class Case:
-    """A run, its scenario and its replica: what stays while numbers are fitted."""
+class Solved:
+    """The end of a fit: log numbers and what is left of the loss."""
 
-    run: VllmRun
-    asked: tuple[Scenario, ...]
-    """By seed of the arrivals."""
-    replica: Replica
+    at: Array
+    loss: float
 
 
-def scenario_of(run: VllmRun, *, seed: int = 0) -> dict[str, Any]:
-    """The scenario of a run, as a user would write it."""
-    prompts = run.distinct_prompts * MORE_PROMPTS.get(run.workload, 1)
-    return {
-        "model": {"id": run.model, "weights": run.weights},
-        "system": {"accelerator": run.accelerator},
-        "workload": {
-            "input_tokens": run.input_tokens,
-            "output_tokens": run.output_tokens,
-            "prefix": {"shared_tokens": run.shared_tokens, "distinct_prompts": prompts},
-            "stages": [{"rate": stage.rate, "duration_s": stage.duration_s} for stage in run.stages],
-            "seed": seed,
-        },
-        "deployment": {
-            "tp": run.tp,
-            "engine": {
-                "name": "vllm",
-                "max_batched_tokens": run.max_batched_tokens,
-                "max_sequences": run.max_sequences,
-                "memory_utilization": run.memory_utilization,
-            },
-        },
-    }
+class Fit:
+    """Numbers that bring runs nearest."""
+
+    def __init__(self, found: Sequence[Case]) -> None:
+        self.cases = found
+
+    def residuals(self, at: Array) -> Array:
+        """Weighted log errors."""
+        numbers = numbers_at(at)
+        rows = [row for case in self.cases for row in errors(case, numbers)]
+        return as_array([weight * np.log1p(row[name]) for row in rows for name, weight in WEIGHTS.items()])
+
+    def jacobian(self, at: Array) -> Array:
+        """Central differences of the residuals by log numbers."""
+        steps = DIFFERENCE * np.eye(at.size)
+        sides = [(self.residuals(at + step), self.residuals(at - step)) for step in steps]
+        return np.stack([(above - below) / (2 * DIFFERENCE) for above, below in sides], axis=1)
+
+    def solve(self, begin: Array = FROM, most_steps: int = MOST_STEPS) -> Solved:
+        """Gauss-Newton steps, shortened where the whole one does not help, until none helps."""
+        at, residuals = begin, self.residuals(begin)
+        for _ in range(most_steps):
+            jacobian, now = self.jacobian(at), loss(residuals, at)
+            aim = linear_best(jacobian, residuals, at)
+            for share in SHARES:
+                there = at + share * (aim - at)
+                found = self.residuals(there)
+                if loss(found, there) < (1 - SETTLED) * now:
+                    at, residuals = there, found
+                    break
+            else:
+                return Solved(at, now)
+        return Solved(at, loss(residuals, at))
 
 
-def cases(runs: Sequence[VllmRun], *, seeds: Sequence[int] = UNSEEN) -> list[Case]:
-    """Every run with its replica, and arrivals of so many seeds."""
-    found: list[Case] = []
-    for run in runs:
-        asked = tuple(read_scenario(scenario_of(run, seed=seed)) for seed in seeds)
-        found.append(Case(run, asked, the_replica(asked[0], the_model(asked[0].model))))
-    return found
+def loss(residuals: Array, at: Array) -> float:
+    """What a fit makes small."""
+    errors_part = SOFT**2 * np.sum(np.sqrt(1 + (residuals / SOFT) ** 2) - 1)
+    return float(errors_part + 0.5 * PRIOR**2 * np.sum((at - FROM) ** 2))
 
 
-def predicted(case: Case, numbers: Mapping[str, float] | None = None) -> list[dict[str, float]]:
-    """Latencies of each stage [s], means over the arrivals; with numbers other than the file's where they are given."""
-    rows = [_simulated(case, asked, numbers or {}) for asked in case.asked]
-    return [{name: float(np.mean([one[name] for one in same])) for name in METRICS} for same in zip(*rows, strict=True)]
+def linear_best(jacobian: Array, residuals: Array, at: Array) -> Array:
+    """Log numbers of the least loss if errors were straight lines in them, within reach of a step."""
+    there, expected = at, residuals
+    for _ in range(LINEAR_STEPS):
+        weights = (1 + (expected / SOFT) ** 2) ** -0.25
+        left = np.concatenate([weights[:, np.newaxis] * jacobian, PRIOR * np.eye(at.size)])
+        right = np.concatenate([weights * (jacobian @ at - residuals), PRIOR * FROM])
+        there = at + np.clip(np.linalg.lstsq(left, right, rcond=None)[0] - at, -FARTHEST, FARTHEST)
+        expected = residuals + jacobian @ (there - at)
+    return there
 
 
-def _simulated(case: Case, asked: Scenario, numbers: Mapping[str, float]) -> list[dict[str, float]]:
+def numbers_at(at: Array) -> Numbers:
+    """All that the fit states, those of `steps.yml` as None."""
+    return {**dict.fromkeys(OF_STEPS), **NOTHING, **dict(zip(NAMES, np.exp(at).tolist(), strict=True))}
+
+
+def rounded(at: Array) -> Array:
+    """Log numbers as the file states them."""
+    written = as_written(numbers_at(at))
+    return np.log(as_array([written[KEYS[name][0]] * KEYS[name][1] for name in NAMES]))
+
+
+def of_file() -> Array:
+    """Log numbers that the file states."""
     known = serving_overheads("vllm")
-    changed: ServingOverheads = replace(known, **dict(numbers))
-    usual = tables.serving_overheads
-    tables.serving_overheads = lambda engine: changed  # the one place where the numbers come in
-    try:
-        one = setting(asked, case.replica)
-    finally:
-        tables.serving_overheads = usual
-    stamps = one.run(1)
-    labels = one.drawn.requests.stage
-    rows: list[dict[str, float]] = []
-    for index in range(len(case.run.stages)):
-        mine = np.ones(len(one.drawn.requests), bool) if labels is None else np.asarray(labels) == index
-        found = latencies(stamps, mine)
-        rows.append(
-            {
-                "e2e_mean": float(found.e2e.mean()),
-                "e2e_p90": float(np.quantile(found.e2e, 0.9)),
-                "e2e_p99": float(np.quantile(found.e2e, 0.99)),
-                "itl_mean": float(found.tpot.mean()),
-                "ttft_mean": float(found.ttft.mean()),
-                "ttft_p90": float(np.quantile(found.ttft, 0.9)),
-                "ttft_p99": float(np.quantile(found.ttft, 0.99)),
-            }
-        )
-    return rows
+    return np.log(as_array([getattr(known, name) for name in NAMES]))
 
 
-def errors(case: Case, numbers: Mapping[str, float] | None = None) -> list[dict[str, float]]:
-    """Predicted over measured less 1, by stage and metric."""
-    return [
-        {name: got[name] / stage.measured_s[name] - 1 for name in METRICS}
-        for stage, got in zip(case.run.stages, predicted(case, numbers), strict=True)
-    ]
-
-
-def fit(found: Sequence[Case], names: Sequence[str] = FITTED) -> dict[str, float]:
-    """Numbers that bring the runs nearest."""
-    start = np.array([getattr(serving_overheads("vllm"), name) for name in names], dtype=float)
-
-    def residuals(x: np.ndarray) -> np.ndarray:
-        numbers = dict(zip(names, np.abs(x) * start, strict=True))
-        rows = [row for case in found for row in errors(case, numbers)]
-        return np.array([weight * np.log1p(row[name]) for row in rows for name, weight in WEIGHTS.items()])
-
-    done = least_squares(residuals, np.ones(len(names)), diff_step=0.03, loss="soft_l1", f_scale=SCALE, max_nfev=25)
-    return dict(zip(names, (np.abs(done.x) * start).tolist(), strict=True))
-
-
-def table(rows: Sequence[tuple[str, Mapping[str, float]]]) -> str:
-    """Signed errors in per cent by stage, and the mean size of each metric's."""
-    lines = ["{:48}".format("run") + "".join(f"{name:>10}" for name in METRICS)]
-    lines += [f"{label[:48]:48}" + "".join(f"{row[name]:+10.1%}" for name in METRICS) for label, row in rows]
-    mean = {name: float(np.mean([abs(row[name]) for _, row in rows])) for name in METRICS}
-    lines.append(f"{'mean size':48}" + "".join(f"{mean[name]:10.2%}" for name in METRICS))
-    return "\n".join(lines)
-
-
-def labelled(found: Sequence[Case], numbers: Mapping[str, float] | None = None) -> list[tuple[str, dict[str, float]]]:
-    """Errors of every stage with its label."""
-    return [
-        (f"{case.run.id} {stage.rate:g}/s", row)
-        for case in found
-        for stage, row in zip(case.run.stages, errors(case, numbers), strict=True)
-    ]
-
-
-def left_out(runs: Sequence[VllmRun], names: Sequence[str] = FITTED) -> list[tuple[str, dict[str, float]]]:
-    """Errors of each model's stages by a fit to all other models."""
-    rows: list[tuple[str, dict[str, float]]] = []
+def seen_of(runs: Sequence[VllmRun], at: Array) -> Seen:
+    """Errors by arrivals that the fit did not see: with its numbers, and of each model by a fit to the others."""
+    unseen = cases(runs)
+    rows = [row for case in unseen for row in errors(case, numbers_at(at))]
+    apart: list[Row] = []
+    ratios: list[float] = []
     for model in dict.fromkeys(run.model for run in runs):
-        numbers = fit(cases([run for run in runs if run.model != model], seeds=SEEDS), names)
-        rows += labelled(cases([run for run in runs if run.model == model]), numbers)
-    return rows
+        fit = Fit(cases([run for run in runs if run.model != model], seeds=SEEDS))
+        others = numbers_at(fit.solve(at, REFIT_STEPS).at)
+        for case in unseen:
+            if case.run.model == model:
+                apart += errors(case, others)
+                ratios += step_ratios(case, others)
+    return Seen(summary(rows), summary(apart), range_of(ratios))
 
 
-def main(arguments: list[str]) -> int:
-    """Fit, leave out, or only compare."""
-    folders = [one for one in arguments if not one.startswith("--")]
-    shared = Path(folders[0]) if folders else ROOT.parent / "shared"
-    runs = read_vllm_runs(shared / "measured" / FILE)
-    numbers = None
-    if "--fit" in arguments:
-        numbers = fit(cases(runs, seeds=SEEDS))
-        print("\n".join(f"{name}: {value:.4g}" for name, value in numbers.items()))
-    print(table(labelled(cases(runs), numbers)))
-    if "--leave-out" in arguments:
-        print("each model by a fit to the others")
-        print(table(left_out(runs)))
-    return 0
+def write(text: str, *, check: bool) -> bool:
+    """Writes the file; with `check` only says whether it would change. Returns whether it did."""
+    old = TARGET.read_text(encoding="utf-8") if TARGET.is_file() else ""
+    changed = not same_numbers(old, text) if check else old != text
+    if changed and not check:
+        beside = TARGET.with_suffix(".new")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(TARGET)
+        all_serving_overheads.cache_clear()
+    print(f"{TARGET.name} {('would change' if check else 'written') if changed else 'up to date'}")
+    return changed
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Fits, prints, writes; 1 if `--check` finds the file stale."""
+    if not arguments or arguments[0].startswith("-"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    path = Path(arguments[0]) / "measured" / FILE
+    if not path.is_file():
+        print(f"{path} is not there; give the folder that holds measured/", file=sys.stderr)
+        return 2
+    runs = read_vllm_runs(path)
+    if "--table" in arguments:
+        print(table(labelled(cases(runs))))
+        return 0
+    fit = Fit(cases(runs, seeds=SEEDS))
+    found = fit.solve()
+    at = rounded(found.at)
+    seen = seen_of(runs, at)
+    print(table(labelled(cases(runs), numbers_at(at))))
+    print(f"loss {found.loss:.6f}; {words('runs', seen.residuals)}\n{words('models left out', seen.left_out)}")
+    changed = write(serving_text(numbers_at(at), runs, seen), check="--check" in arguments)
+    return int(changed and "--check" in arguments)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 
-from costline.catalog.read import Block, Field, Many, Number, Text, read_all
+from costline.catalog.read import Block, Field, Many, Number, Table, Text, read_all
 from costline.catalog.records import Model, Provenance, Residuals
 from costline.catalog.step_overheads import ENGINE_NAMES, StepOverheads
 from costline.quantities import MICRO, MILLI, NANO
@@ -49,6 +49,11 @@ class ServingOverheads:
     request_s: float | None = None
     top_p_families: tuple[str, ...] = ()
     """Beginnings of the ids of models whose released generation settings ask for top-p sampling."""
+    fitted_on: str = ""
+    residuals: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    """Errors of the runs by metric: mean size, and quantiles of measured over predicted."""
+    left_out: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    """The same of each model by a fit to the others."""
     notes: str = ""
     provenance: Mapping[str, Provenance] = field(default_factory=dict[str, Provenance])
 
@@ -65,6 +70,17 @@ _US, _MS = Number(MICRO), Number(MILLI)
 _RANGE = Block(
     {"p10": Field(_RATIO), "p50": Field(_RATIO), "p90": Field(_RATIO), "rows": Field(Number(whole=True))},
     build=Residuals,
+)
+_ERRORS = Table(
+    Block(
+        {
+            "mean": Field(Number(), about="mean size of the relative error"),
+            "p10": Field(_RATIO, about="of measured over predicted"),
+            "p50": Field(_RATIO),
+            "p90": Field(_RATIO),
+            "rows": Field(Number(whole=True)),
+        }
+    )
 )
 _BLOCK = Block(
     {
@@ -86,6 +102,9 @@ _BLOCK = Block(
         "mixed_step_ms": Field(_MS, to="mixed_step_s", default=None),
         "request_ms": Field(_MS, to="request_s", default=None),
         "top_p_families": Field(Many(Text()), default=()),
+        "fitted_on": Field(Text(), default=""),
+        "residuals": Field(_ERRORS, default={}),
+        "left_out": Field(_ERRORS, default={}),
         "notes": Field(Text(), default=""),
     }
 )
