@@ -42,11 +42,11 @@ def node_tokens_per_s(step_s: Any) -> float:
 
 
 def test_deepseek_v3_on_h800_nodes():
-    """Computed 10,900 one after another and 21,600 with the exchange of experts behind computation; 14,800 lie between.
+    """Computed 10,200 one after another and 20,200 with the exchange of experts behind computation; 14,800 lie between.
 
     DeepSeek runs two micro-batches so that one computes while the other communicates; costline's expected step adds
-    all up (0.74 of the published number). If all of the exchange hid behind computation, which is its aim and not its
-    measured result, the number would be 1.5 times the published one. The rest: 144 devices instead of 128, experts held
+    all up (0.69 of the published number). If all of the exchange hid behind computation, which is its aim and not its
+    measured result, the number would be 1.4 times the published one. The rest: 144 devices instead of 128, experts held
     twice against imbalance, multi-token prediction, an average over a day whose nights are not full.
     """
     step = decode()
