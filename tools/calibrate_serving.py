@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from costline.catalog.read import DATA
-from costline.catalog.serving_overheads import all_serving_overheads, serving_overheads
+from costline.catalog.serving_overheads import all_serving_overheads
 from costline.measure.kernels.calibration import same_numbers
 from costline.measure.vllm_runs import VllmRun, read_vllm_runs
 from costline.quantities import Array, as_array
@@ -137,12 +137,6 @@ def rounded(at: Array) -> Array:
     """Log numbers as the file states them."""
     written = as_written(numbers_at(at))
     return np.log(as_array([written[KEYS[name][0]] * KEYS[name][1] for name in NAMES]))
-
-
-def of_file() -> Array:
-    """Log numbers that the file states."""
-    known = serving_overheads("vllm")
-    return np.log(as_array([getattr(known, name) for name in NAMES]))
 
 
 def seen_of(runs: Sequence[VllmRun], at: Array) -> Seen:
