@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date
 
 import pytest
@@ -267,16 +266,3 @@ def test_formats_and_families_are_the_agreed_ones():
     for chip in load.chips().values():
         assert set(chip.dense_flop_per_s) <= set(FORMATS)
     assert {chip.family for chip in load.chips().values()} == set(FAMILIES.split())
-
-
-@pytest.mark.bench
-def test_chips_and_systems_load_in_40_ms():
-    best = 1.0
-    for _ in range(9):
-        load.chips.cache_clear()
-        load.systems.cache_clear()
-        start = time.perf_counter()
-        load.chips()
-        load.systems()
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.040

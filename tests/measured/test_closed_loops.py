@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibrate_steps import CLASSES, HOST_BOUND, class_errors, coverage
+from calibrate_steps import CLASSES, FLAT, class_errors, coverage
 from closed_loop_runs import QUANTITIES, Loops, least_times_s, read_loops
 from costline.catalog.residuals import all_residuals
 from costline.quantities import Array
@@ -66,4 +66,4 @@ def test_nothing_measured_beats_the_lower_bound(loops: Loops):
 
 
 def test_groups_that_are_not_fitted_exist(loops: Loops):
-    assert set(HOST_BOUND) <= set(loops.groups_without_format)
+    assert set(FLAT) <= set(loops.groups_without_format)
